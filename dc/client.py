@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The base client: wires configuration, log, lock, loop, connection and features; starts and stops them."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from dc.connection import Connection, Unusable
+from dc.features import FEATURES
+from dc.log import Log, abort
+from dc.loop import Loop
+from dc.version import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    from dc.config.model import Config
+
+    class Feature(Protocol):
+        """What a feature package's `start(client)` answers with. All calls come on the loop's thread."""
+
+        filters: tuple[str, ...]
+
+        def online(self) -> None: ...
+        def offline(self) -> None: ...
+        def message(self, topic: str, payload: bytes) -> None: ...
+        def child_changed(self) -> None: ...
+        def stop(self, done: Callable[[], None]) -> None: ...
+
+
+PART = "client"
+EXIT_OK, EXIT_ABORT = 0, 1
+DISCONNECT_SECONDS = 2.0  # a broker that does not answer must not hold the exit
+
+
+class Client:
+    """What a feature sees: `config`, `log`, `loop`, and `publish`."""
+
+    def __init__(self, config: Config, log: Log) -> None:
+        self.config = config
+        self.log = log
+        self.loop = Loop(lambda: log.traceback(PART, "a callback failed; the agent goes on"))
+        self._connection = Connection(self.loop, log, config)
+        self._features: list[Feature] = []
+        self._waiting = 0
+        self._stopping = False
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """At least once, if connected."""
+        self._connection.publish(topic, payload)
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT. The exit status."""
+        enabled = {"jobs": self.config.jobs_enabled}
+        self._features = [_load(name)(self) for name in FEATURES if enabled.get(name, False)]
+        if not self._features:
+            self.log.warn(PART, "no feature is enabled; the agent only stays connected")
+        self._connection.on_online = lambda: self._each("online")
+        self._connection.on_offline = lambda: self._each("offline")
+        self._connection.on_message = self._message
+        self.loop.on_signal(_signal.SIGTERM, lambda: self.stop("SIGTERM"))
+        self.loop.on_signal(_signal.SIGINT, lambda: self.stop("SIGINT"))
+        self.loop.on_signal(_signal.SIGCHLD, lambda: self._each("child_changed"))
+        try:
+            self._connection.start(tuple(name for feature in self._features for name in feature.filters))
+        except Unusable as error:
+            self.log.error(PART, str(error))
+            abort("Failed to establish MQTT connection due to credential/configuration error", str(error))
+            return EXIT_ABORT
+        self.loop.run()
+        self.log.info(PART, "stopped")
+        return EXIT_OK
+
+    def stop(self, why: str) -> None:
+        """Begin to stop; a second call changes nothing."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self.log.info(PART, f"{why}: stopping")
+        self._waiting = len(self._features)
+        for feature in self._features:
+            feature.stop(self._feature_stopped)
+        if not self._features:
+            self._disconnect()
+
+    def _feature_stopped(self) -> None:
+        self._waiting -= 1
+        if self._waiting == 0:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        self.loop.arm("disconnect", DISCONNECT_SECONDS, self.loop.stop)
+        self._connection.stop(self.loop.stop)
+
+    def _each(self, call: str) -> None:
+        for feature in self._features:
+            getattr(feature, call)()
+
+    def _message(self, topic: str, payload: bytes) -> None:
+        for feature in self._features:
+            feature.message(topic, payload)
+
+
+def _load(name: str) -> Callable[[Client], Feature]:
+    module = __import__(f"dc.{name}", fromlist=("start",))
+    start: Callable[[Client], Feature] = module.start
+    return start
+
+
+def run(config: Config, warnings: Sequence[str]) -> int:
+    """The agent, from a checked configuration to its exit status."""
+    log = Log(config.log_level)
+    if config.log_type == "file":
+        try:
+            log.to_file(config.log_file, config.log_max_bytes, config.log_files)
+        except OSError as error:
+            log.warn(PART, f"cannot log to {config.log_file}: {error.strerror}; logging to stdout")
+    log.info(PART, f"aws-iot-device-client {VERSION}, process {os.getpid()}, thing {config.thing_name}")
+    for warning in warnings:
+        log.warn(PART, warning)
+    from dc.lock import Locked, acquire
+
+    try:
+        acquire(config.lock_dir, config.thing_name, log)
+    except Locked as error:
+        log.error(PART, str(error))
+        abort("An instance of Device Client is already running.", str(error))
+        return EXIT_ABORT
+    if config.sdk_log_enabled:
+        _start_native_log(config, log)
+    return Client(config, log).run()
+
+
+def _start_native_log(config: Config, log: Log) -> None:
+    from dc import mqtt
+    from dc.config.model import SDK_LOG_LEVELS
+
+    level = len(SDK_LOG_LEVELS) - SDK_LOG_LEVELS.index(config.sdk_log_level)
+    try:
+        mqtt.init_native_log(level, config.sdk_log_file)
+    except Exception as error:
+        log.warn(PART, f"cannot log the AWS runtime to {config.sdk_log_file}: {error}")

@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one MQTT connection that all features share: where to connect, what to say about failures, when to try again.
+
+awscrt's client reconnects by itself with full jitter. This module chooses the port (443 with ALPN as the C++ client
+does, 8883 if that fails, unless the endpoint names one), subscribes after every connect that found no session, and
+steps back when another client takes over the client id, since two agents with one thing name would otherwise throw
+each other out for ever.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dc import mqtt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dc.config.model import Config
+    from dc.log import Log
+    from dc.loop import Loop
+
+ALPN = "x-amzn-mqtt-ca"
+ALPN_PORT, MQTTS_PORT = 443, 8883
+TAKEN_OVER = 142
+REFUSAL = 128  # MQTT 5 reason codes from here on are failures
+
+# Where distributions keep their CA bundle; the first that exists is taken when no root-ca is configured.
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+_RESTART_TIMER = "connection-restart"
+_SUBSCRIBE_TIMER = "connection-subscribe"
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 128.0
+_TAKEOVER_PAUSE, _LONGEST_TAKEOVER_PAUSE = 30.0, 600.0
+_SUBSCRIBE_PAUSE, _LONGEST_SUBSCRIBE_PAUSE = 2.0, 300.0
+
+
+class Unusable(Exception):
+    """The credentials can't be used; no retry will mend that."""
+
+
+def jittered(seconds: float) -> float:
+    """A random part of `seconds` (full jitter), at least a twentieth of them."""
+    return seconds * (0.05 + 0.95 * int.from_bytes(os.urandom(4), "little") / 0xFFFFFFFF)
+
+
+class Connection:
+    """Set `on_online`, `on_offline` and `on_message` before `start`; they are called on the loop's thread."""
+
+    on_online: Callable[[], None]  # connected and subscribed
+    on_offline: Callable[[], None]
+    on_message: Callable[[str, bytes], None]
+
+    def __init__(self, loop: Loop, log: Log, config: Config) -> None:
+        self._loop = loop
+        self._log = log
+        self._config = config
+        self._filters: tuple[str, ...] = ()
+        self._bootstrap: mqtt.Bound | None = None
+        self._client: mqtt.Client | None = None
+        self._ports = [config.port] if config.port else [ALPN_PORT, MQTTS_PORT]
+        self._credentials = (b"", b"", b"")
+        self._ever_connected = False
+        self._subscribed = False
+        self._resubscribe = True
+        self._pause = _FIRST_PAUSE
+        self._takeover_pause = _TAKEOVER_PAUSE
+        self._subscribe_pause = _SUBSCRIBE_PAUSE
+        self._after_stop: Callable[[], None] | None = None
+        self._last_told = ""
+
+    def start(self, filters: tuple[str, ...]) -> None:
+        """Connect, subscribe to `filters`, and stay connected. Raises `Unusable`."""
+        self._filters = filters
+        config = self._config
+        ca = config.root_ca or self._system_bundle()
+        self._credentials = (_read(config.cert, "cert"), _read(config.key, "key"), _read(ca, "root-ca"))
+        self._tls(None)  # a key that does not fit its certificate shows here, before the first attempt
+        self._bootstrap = mqtt.make_bootstrap()
+        self._connect()
+
+    def stop(self, done: Callable[[], None]) -> None:
+        """Disconnect, then call `done`."""
+        self._loop.disarm(_RESTART_TIMER)
+        self._loop.disarm(_SUBSCRIBE_TIMER)
+        if self._client is None:
+            done()
+            return
+        self._after_stop = done
+        self._client.stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """At least once, if connected. Whoever publishes waits for the answer, so a loss shows there."""
+        if self._client is None or not self._subscribed:
+            return
+
+        def done(error: int, reason: int) -> None:
+            if reason >= REFUSAL:
+                from dc.diagnose import refused
+
+                self._tell(refused("iot:Publish", f"topic/{topic}", reason))
+            elif error:
+                self._log.debug("mqtt", f"publish to {topic} failed: {mqtt.error_name(error)}")
+
+        self._client.publish(topic, payload, done)
+
+    def _tls(self, alpn: str | None) -> mqtt.Bound:
+        try:
+            return mqtt.make_tls(*self._credentials, alpn)
+        except Exception as error:
+            raise Unusable(
+                f'TLS can\'t be set up with "cert" {self._config.cert}, "key" {self._config.key} and "root-ca" '
+                f"{self._config.root_ca or 'of the system'}: {error}. All three must be PEM; the key must belong to the "
+                "certificate and have no passphrase"
+            ) from None
+
+    def _system_bundle(self) -> str:
+        for path in (os.environ.get("SSL_CERT_FILE", ""), *SYSTEM_BUNDLES):
+            if path and os.path.isfile(path):
+                return path
+        raise Unusable(
+            'no "root-ca" is configured and this system has no CA bundle in any of the usual places '
+            f'({", ".join(SYSTEM_BUNDLES)}); put the Amazon Root CA file on the device and name it in "root-ca"'
+        )
+
+    def _connect(self) -> None:
+        port = self._ports[0]
+        tls = self._tls(ALPN if port == ALPN_PORT else None)
+        client = mqtt.Client(self._loop.post)
+        self._client = client
+        self._resubscribe = True
+
+        def current(callback: Callable[..., None]) -> Callable[..., None]:
+            """Callbacks of a client that was replaced meanwhile are late news."""
+            return lambda *arguments: callback(*arguments) if client is self._client else None
+
+        client.on_connected = current(self._connected)
+        client.on_failed = current(self._failed)
+        client.on_lost = current(self._lost)
+        client.on_message = current(self.on_message)
+        client.on_stopped = current(self._stopped)
+        reconnect = (self._config.reconnect_min * 1000, self._config.reconnect_max * 1000)
+        assert self._bootstrap is not None
+        self._log.debug("mqtt", f"connecting to {self._config.endpoint}:{port}")
+        client.start(
+            self._config.endpoint,
+            port,
+            self._bootstrap,
+            tls,
+            self._config.thing_name,
+            self._config.keep_alive,
+            reconnect,
+        )
+
+    def _restart(self, seconds: float) -> None:
+        """Replace the client by a new one, `seconds` after the old one has stopped."""
+        if self._client is not None and self._after_stop is None:
+            self._after_stop = lambda: self._loop.arm(_RESTART_TIMER, seconds, self._connect)
+            self._client.stop()
+
+    def _connected(self, session_present: bool) -> None:
+        self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")
+        self._ever_connected = True
+        self._last_told = ""
+        self._pause = _FIRST_PAUSE
+        if session_present and not self._resubscribe:
+            self._online()
+        else:
+            self._subscribe()
+
+    def _subscribe(self) -> None:
+        if self._client is not None:
+            self._client.subscribe(self._filters, self._suback)
+
+    def _suback(self, error: int, reasons: list[int]) -> None:
+        if error:  # the connection was lost meanwhile; the next connect subscribes
+            self._log.debug("mqtt", f"subscribe failed: {mqtt.error_name(error)}")
+            self._resubscribe = True
+            return
+        refusals = [(name, code) for name, code in zip(self._filters, reasons, strict=False) if code >= REFUSAL]
+        if not refusals:
+            self._subscribe_pause = _SUBSCRIBE_PAUSE
+            self._resubscribe = False
+            self._online()
+            return
+        from dc.diagnose import refused
+
+        for name, code in refusals:
+            self._tell(refused("iot:Subscribe and iot:Receive", f"topicfilter/{name}", code))
+        self._loop.arm(_SUBSCRIBE_TIMER, jittered(self._subscribe_pause), self._subscribe)
+        self._subscribe_pause = min(self._subscribe_pause * 2, _LONGEST_SUBSCRIBE_PAUSE)
+
+    def _online(self) -> None:
+        self._subscribed = True
+        self.on_online()
+
+    def _offline(self) -> None:
+        self._loop.disarm(_SUBSCRIBE_TIMER)
+        if self._subscribed:
+            self._subscribed = False
+            self.on_offline()
+
+    def _failed(self, error: int, reason: int | None) -> None:
+        from dc.diagnose import connect_failure
+
+        name = mqtt.error_name(error)
+        self._tell(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]))
+        if not self._ever_connected and len(self._ports) > 1:
+            self._ports.reverse()
+            self._restart(0.0 if self._ports[0] == MQTTS_PORT else jittered(self._pause))
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    def _lost(self, error: int, reason: int | None) -> None:
+        from dc.diagnose import disconnection
+
+        self._offline()
+        if self._after_stop is not None:
+            return
+        text = disconnection(mqtt.error_name(error), reason)
+        if reason == TAKEN_OVER:
+            self._log.error(
+                "mqtt",
+                f'{text}: is "thing-name" {self._config.thing_name} used by a second device or agent? '
+                f"Trying again within {self._takeover_pause:.0f} s",
+            )
+            self._restart(self._takeover_pause / 2 + jittered(self._takeover_pause / 2))
+            self._takeover_pause = min(self._takeover_pause * 2, _LONGEST_TAKEOVER_PAUSE)
+        else:
+            self._log.warn("mqtt", f"{text}; reconnecting")
+
+    def _stopped(self) -> None:
+        self._offline()
+        self._client = None
+        then, self._after_stop = self._after_stop, None
+        if then is not None:
+            then()
+
+    def _tell(self, text: str) -> None:
+        """A failure that comes back with every attempt is said once, then only at DEBUG until something changes."""
+        if text in self._last_told:
+            self._log.debug("mqtt", text)
+        else:
+            self._last_told = f"{self._last_told[-2000:]}\n{text}"
+            self._log.error("mqtt", f"{text}. Trying again")
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(1 << 20)
+    except OSError as error:
+        raise Unusable(
+            f"\"{what}\" {path} can't be read: {error.strerror}; make it readable for the agent's user"
+        ) from None

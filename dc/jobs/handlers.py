@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""From an action of a job document to a program, its arguments and its environment. No shell anywhere.
+
+Where a handler is looked for (seed page, "Creating a Job"): `path` "default" is the handler directory, another path is
+that directory, no path is the PATH of the agent, followed by the handler directory and its parent as in the C++ client.
+
+A handler in the handler directory runs only if nobody but the agent's user (or root) could have put it there:
+directory and file have mode exactly 700 (seed page) and belong to the agent's user, the file is a regular file and
+lies directly inside, and no directory above can be renamed by others. With that, the check can't be raced: between
+check and exec only that same user could change anything.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dc.jobs.document import Action
+
+FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INHERITED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
+
+
+class HandlerError(Exception):
+    """The action can't be run here; the text is the reason to report, with what was found, wanted, and the mend."""
+
+
+class Command:
+    """What to start: `program` is a path; `argv[0]` is how the program is called."""
+
+    __slots__ = ("program", "argv", "env")
+
+    def __init__(self, program: str, argv: tuple[str, ...], env: dict[str, str]) -> None:
+        self.program = program
+        self.argv = argv
+        self.env = env
+
+
+class Handlers:
+    """Finds handlers and commands. `directory`: the handler directory; `environ`: the agent's own environment."""
+
+    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
+        self.directory = os.path.abspath(directory)
+        self._environ = environ
+        self.search_path = ":".join(
+            [environ.get("PATH") or FALLBACK_PATH, os.path.dirname(self.directory), self.directory]
+        )
+
+    def command(self, action: Action, job: Mapping[str, str]) -> Command:
+        """`job`: the AWS_IOT_... variables of this step. Raises `HandlerError`."""
+        env = self._environment(job)
+        if action.kind == "runCommand":
+            program = self._search(action.argv[0])
+            if action.run_as_user:
+                from dc.jobs.users import as_user
+
+                return Command(*as_user(action.run_as_user, program, action.argv, self.search_path), env)
+            return Command(program, action.argv, env)
+        program = self._handler(action.argv[0], action.path)
+        if action.operation:  # seed page: the handler's arguments are those of the document
+            return Command(program, (program, *action.argv[1:]), env)
+        return Command(program, (program, action.run_as_user, *action.argv[1:]), env)
+
+    def _environment(self, job: Mapping[str, str]) -> dict[str, str]:
+        env = {name: value for name, value in self._environ.items() if name in _INHERITED or name.startswith("LC_")}
+        env["PATH"] = self.search_path
+        env["AWS_IOT_JOB_HANDLER_DIR"] = self.directory
+        env.update(job)
+        return env
+
+    def _handler(self, name: str, path: str) -> str:
+        if path == "default":
+            return self._own_handler(name)
+        if path:
+            program = os.path.join(path, name)
+            _must_exist(program, path)
+            return program
+        return self._search(name)
+
+    def _search(self, name: str) -> str:
+        if "/" in name:
+            _must_exist(name, os.path.dirname(name))
+            return name
+        refused = ""
+        for folder in self.search_path.split(":"):
+            if not folder:
+                continue  # POSIX reads an empty entry as the working directory: never search that
+            program = os.path.join(folder, name)
+            if folder == self.directory and os.path.lexists(program):
+                return self._own_handler(name)
+            if os.path.isfile(program):
+                if os.access(program, os.X_OK, effective_ids=True):
+                    return program
+                refused = program
+        if refused:
+            raise HandlerError(f"{refused} is not executable for the agent's user; chmod it")
+        raise HandlerError(f'"{name}" was not found in PATH or the handler directory ({self.search_path})')
+
+    def _own_handler(self, name: str) -> str:
+        _check_directory(self.directory)
+        if "/" in name or name in ("", ".", ".."):
+            raise HandlerError(f'handler "{name}" must be a file name inside {self.directory}, without "/"')
+        program = os.path.join(self.directory, name)
+        try:
+            found = os.lstat(program)
+        except OSError as error:
+            raise HandlerError(f"Handler {program}: {error.strerror}; put the handler there, with mode 700") from None
+        if stat.S_ISLNK(found.st_mode):
+            raise HandlerError(f"Handler {program} is a symbolic link; put the file itself there, with mode 700")
+        if not stat.S_ISREG(found.st_mode):
+            raise HandlerError(f"Handler {program} is not a regular file")
+        _check_mode("job handler", program, found)
+        return program
+
+
+def _must_exist(program: str, folder: str) -> None:
+    if not os.path.isfile(program):
+        where = "" if os.path.isdir(folder) else f"; there is no directory {folder}"
+        raise HandlerError(f"{program} is not a file{where}")
+
+
+def _check_mode(what: str, path: str, found: os.stat_result) -> None:
+    mode = stat.S_IMODE(found.st_mode)
+    if mode != 0o700:
+        raise HandlerError(
+            f"Unacceptable permissions found for {what} {path}: permissions should be 700 but found {mode:o}; "
+            f"run: chmod 700 {path}"
+        )
+    if found.st_uid != os.geteuid():
+        raise HandlerError(
+            f"Unacceptable owner found for {what} {path}: should be the agent's user, uid {os.geteuid()}, but found "
+            f"{found.st_uid}; run: chown {os.geteuid()} {path}"
+        )
+
+
+def _check_directory(directory: str) -> None:
+    try:
+        real = os.path.realpath(directory, strict=True)
+        found = os.stat(real)
+    except OSError as error:
+        raise HandlerError(f"Handler directory {directory}: {error.strerror}; make it, with mode 700") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise HandlerError(f"Handler directory {directory} is not a directory")
+    _check_mode("job handler directory", directory, found)
+    for path in (real, os.path.abspath(directory)):
+        while path != "/":
+            path = os.path.dirname(path)
+            above = os.lstat(path)
+            loose = above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX
+            if not stat.S_ISLNK(above.st_mode) and (loose or above.st_uid not in (0, os.geteuid())):
+                raise HandlerError(
+                    f"Others than the agent's user can replace the handler directory {directory}: {path} has mode "
+                    f"{stat.S_IMODE(above.st_mode):o} and owner {above.st_uid}; run: chmod go-w {path}, and let root or "
+                    f"uid {os.geteuid()} own it"
+                )

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one action at a time: finds its command, starts its process, logs a little of what it prints."""
+
+from __future__ import annotations
+
+from dc.jobs.handlers import HandlerError
+from dc.jobs.outcome import StepResult
+from dc.jobs.process import Process
+from dc.jobs.report import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dc.jobs.document import Action
+    from dc.jobs.handlers import Handlers
+    from dc.log import Log
+    from dc.loop import Loop
+
+PART = "jobs"
+LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, the cloud gets the tail
+
+
+class Runner:
+    """`ended(StepResult)` is called on the loop, never from within `run`, once for every `run`."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        log: Log,
+        handlers: Handlers,
+        output_grace: float,
+        ended: Callable[[StepResult], None],
+    ) -> None:
+        self._loop = loop
+        self._log = log
+        self._handlers = handlers
+        self._output_grace = output_grace
+        self._ended = ended
+        self._process: Process | None = None
+        self._logged: dict[str, int] = {}
+
+    def run(self, action: Action, job: Mapping[str, str]) -> None:
+        """Start `action`; `job` holds the AWS_IOT_... variables for it."""
+        try:
+            command = self._handlers.command(action, job)
+        except HandlerError as error:
+            self._fail(str(error))
+            return
+        self._logged = {"stdout": 0, "stderr": 0}
+        process = Process(self._loop, self._done, self._output_grace, self._show)
+        failure = process.start(command)
+        if failure:
+            self._fail(failure)
+            return
+        self._process = process
+        self._log.info(PART, f'step "{action.name}" runs as process {process.pid}: {command.program}')
+
+    def kill(self, grace: float) -> None:
+        """End the running step; `ended` follows."""
+        if self._process is not None:
+            self._process.kill(grace)
+
+    def child_changed(self) -> None:
+        """SIGCHLD came."""
+        if self._process is not None:
+            self._process.child_changed()
+
+    def _fail(self, reason: str) -> None:
+        self._log.error(PART, reason)
+        self._loop.post(self._ended, StepResult(error=reason))
+
+    def _done(self, result: StepResult) -> None:
+        self._process = None
+        end = f"killed by signal {result.signal}" if result.signal is not None else f"exit status {result.status}"
+        self._log.info(
+            PART, f"step ended: {end}, {result.stdout.total} bytes on stdout, {result.stderr.total} on stderr"
+        )
+        self._ended(result)
+
+    def _show(self, stream: str, chunk: bytes) -> None:
+        left = LOGGED_BYTES - self._logged[stream]
+        if left <= 0 or not self._log.enabled("DEBUG"):
+            return
+        self._logged[stream] += len(chunk)
+        for line in clean(chunk[:left].decode("utf-8", "replace")).splitlines():
+            self._log.debug(PART, f"{stream}: {line}")
+        if len(chunk) > left:
+            self._log.debug(PART, f"{stream}: (more follows that is not logged)")
