@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests, part by part, and says at the end how many ran on what.
+
+Usage: test.py all | lint | unit | sim | build | system [TARGET...]
+The system tests run on the source and on every binary in dist/; a binary that is not built is named, with the command
+that builds it. Under CI a missing binary, like a skip that tests/conftest.py does not list, is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARIES = ("x86_64", "aarch64", "armv7")
+NO_TESTS_COLLECTED = 5
+
+
+class Part:
+    """One command to run. `counts` is filled from pytest's own report: passed, failed, skipped."""
+
+    def __init__(self, name: str, words: list[str], *, pytest: bool = True) -> None:
+        self.name = name
+        self.words = words
+        self.pytest = pytest
+        self.counts = (0, 0, 0)
+        self.seconds = 0.0
+        self.good = False
+
+    def run(self) -> None:
+        """Run, let its output through, and note how it went."""
+        print(f"=== {self.name}", flush=True)
+        report = ROOT / ".pytest_cache" / f"report-{self.name.replace(' ', '-')}.xml"
+        report.parent.mkdir(exist_ok=True)
+        report.unlink(missing_ok=True)
+        words = self.words
+        if self.pytest:
+            words = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *words]
+        began = time.monotonic()
+        status = subprocess.run(words, cwd=ROOT).returncode
+        self.seconds = time.monotonic() - began
+        if report.exists():
+            self.counts = _counts(report)
+        self.good = status == 0 or (status == NO_TESTS_COLLECTED and not os.environ.get("CI"))
+
+
+def _counts(report: Path) -> tuple[int, int, int]:
+    passed = failed = skipped = 0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        left = int(suite.get("skipped", 0))
+        passed += int(suite.get("tests", 0)) - bad - left
+        failed += bad
+        skipped += left
+    return passed, failed, skipped
+
+
+def lint() -> list[Part]:
+    """The linters, each over the whole tree."""
+    here = Path(sys.executable).parent
+    scripts = _shell_scripts()
+    return [
+        Part("ruff", [str(here / "ruff"), "check", "."], pytest=False),
+        Part("format", [str(here / "ruff"), "format", "--check", "."], pytest=False),
+        Part("mypy", [str(here / "mypy")], pytest=False),
+        Part("pyright", [str(here / "pyright"), "--pythonpath", sys.executable], pytest=False),
+        Part("shellcheck", [str(here / "shellcheck"), *scripts], pytest=False),
+    ]
+
+
+def _shell_scripts() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    names = [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    return [name for name in names if _is_shell(ROOT / name)]
+
+
+def _is_shell(path: Path) -> bool:
+    with path.open("rb") as file:
+        first = file.readline(80)
+    return first.startswith(b"#!") and first.rstrip().endswith(b"sh")
+
+
+def unit() -> list[Part]:
+    """Tests of single modules."""
+    return [Part("unit", ["tests/unit"])]
+
+
+def sim() -> list[Part]:
+    """The simulator: crashes after every effect."""
+    return [Part("sim", ["tests/sim"])] if (ROOT / "tests/sim").is_dir() else []
+
+
+def build() -> list[Part]:
+    """What the binaries must be like; needs them built."""
+    return [Part("build", ["tests/build"])] if any(_binary(arch).exists() for arch in BINARIES) else []
+
+
+def system(targets: list[str]) -> list[Part]:
+    """The same system tests on each of `targets`; none given: the source and whatever is built."""
+    chosen = targets or ["source", *(arch for arch in BINARIES if _binary(arch).exists())]
+    return [Part(f"system {target}", ["tests/system", f"--target={target}"]) for target in chosen]
+
+
+def _binary(arch: str) -> Path:
+    return ROOT / "dist" / arch / "aws-iot-device-client"
+
+
+def main(words: list[str]) -> int:
+    """Exit status 0 if everything passed."""
+    what, targets = (words[0], words[1:]) if words else ("all", [])
+    choices: dict[str, Callable[[], list[Part]]] = {
+        "all": lambda: [*lint(), *unit(), *sim(), *build(), *system([])],
+        "lint": lint,
+        "unit": unit,
+        "sim": sim,
+        "build": build,
+        "system": lambda: system(targets),
+    }
+    parts = choices[what]()
+    for part in parts:
+        part.run()
+    return _summary(parts, what)
+
+
+def _summary(parts: list[Part], what: str) -> int:
+    print("=== summary")
+    for part in parts:
+        counted = "{} passed, {} failed, {} skipped".format(*part.counts) if part.pytest else ""
+        print(f"{'ok  ' if part.good else 'FAIL'} {part.name:<16} {part.seconds:6.1f} s  {counted}".rstrip())
+    absent = [arch for arch in BINARIES if not _binary(arch).exists()] if what in ("all", "system") else []
+    for arch in absent:
+        print(
+            f"{'FAIL' if os.environ.get('CI') else '    '} {arch}: not built, so not tested; build it with: make binary ARCH={arch}"
+        )
+    bad = sum(1 for part in parts if not part.good) + (len(absent) if os.environ.get("CI") else 0)
+    passed, failed, skipped = (sum(column) for column in zip(*(part.counts for part in parts), strict=True))
+    print(f"{passed} passed, {failed + (0 if failed else bad)} failed, {skipped} skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    if shutil.which("git") is None:
+        sys.exit("test: git is needed")
+    sys.exit(main(sys.argv[1:]))
