@@ -7,5 +7,11 @@ import sys
 
 from dc.cli import main
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """The entry of an installed package."""
     sys.exit(main(sys.argv, os.environ))
+
+
+if __name__ == "__main__":
+    run()

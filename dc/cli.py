@@ -50,9 +50,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1 if loaded.errors else 0
     if loaded.errors:
         return abort(loaded.errors)
-    from dc import client
+    from dc.client import run
 
-    return client.run(loaded.config, loaded.warnings)
+    return run(loaded.config, loaded.warnings)
 
 
 def _load(given: Mapping[str, object], environ: Mapping[str, str], *, prepare: bool) -> Loaded:

@@ -219,11 +219,11 @@ class Connection:
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
     def _lost(self, error: int, reason: int | None) -> None:
-        from dc.diagnose import disconnection
-
         self._offline()
         if self._after_stop is not None:
             return
+        from dc.diagnose import disconnection
+
         text = disconnection(mqtt.error_name(error), reason)
         if reason == TAKEN_OVER:
             self._log.error(

@@ -34,9 +34,7 @@ _CERT_MARKS = (b"-----BEGIN CERTIFICATE", b"-----BEGIN TRUSTED CERTIFICATE", b"-
 _ENCRYPTED_MARKS = (b"-----BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
 
 
-def examine(
-    config: Config, uid: int, warnings: list[str], errors: list[ConfigError], *, prepare: bool
-) -> None:
+def examine(config: Config, uid: int, warnings: list[str], errors: list[ConfigError], *, prepare: bool) -> None:
     """Checks every file and folder of `config` for user `uid`; adds to `warnings` and `errors`.
 
     A log file that can't be used turns `config.log_type` to "stdout" (or SDK logging off), a root CA that is
@@ -49,9 +47,7 @@ def examine(
 class _Examiner:
     __slots__ = ("config", "errors", "folders", "prepare", "uid", "warnings")
 
-    def __init__(
-        self, config: Config, uid: int, warnings: list[str], errors: list[ConfigError], prepare: bool
-    ) -> None:
+    def __init__(self, config: Config, uid: int, warnings: list[str], errors: list[ConfigError], prepare: bool) -> None:
         self.config = config
         self.uid = uid
         self.warnings = warnings
@@ -229,9 +225,7 @@ def _require_pem(path: str, what: str, content: bytes, found: os.stat_result, ma
     begin = content.find(b"-----BEGIN ")
     label = content[begin + 11 : begin + 60].split(b"-----")[0].decode("ascii", "replace")
     seen = "an empty file" if not content else f"a PEM {label}" if begin >= 0 else "something that is not PEM"
-    raise ConfigError(
-        f"the {what} {path}: found {seen}, wanted a PEM {what}", "Correct the path or the file."
-    )
+    raise ConfigError(f"the {what} {path}: found {seen}, wanted a PEM {what}", "Correct the path or the file.")
 
 
 def _can_make(folder: str) -> bool:

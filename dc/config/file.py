@@ -30,13 +30,9 @@ def read(path: str, settings: Iterable[Setting], errors: list[ConfigError]) -> d
     try:
         document = loads(load_bytes(path).removeprefix(_BOM))
     except JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}: not valid JSON: {_where(error)}", "Correct the file at that place."
-        ) from None
+        raise ConfigError(f"{path}: not valid JSON: {_where(error)}", "Correct the file at that place.") from None
     if not isinstance(document, dict):
-        raise ConfigError(
-            f"{path}: found {type_name(document)}, wanted a JSON object", "Start the file with {."
-        )
+        raise ConfigError(f"{path}: found {type_name(document)}, wanted a JSON object", "Start the file with {.")
     known = {setting.name: setting for setting in settings if setting.in_file}
     values: dict[str, object] = {}
     _walk(document, "", known, path, values, errors)

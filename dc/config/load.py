@@ -135,9 +135,7 @@ class _Loader:
         if folder and self._exists(path):
             self._merge_file(path)
         names = ("cert", "key", "thing-name")
-        if self.values["runtime-config.completed-fp"] and all(
-            self.values["runtime-config." + n] for n in names
-        ):
+        if self.values["runtime-config.completed-fp"] and all(self.values["runtime-config." + n] for n in names):
             for name in names:
                 source = "runtime-config." + name
                 self._put(name, self.values[source], self.origins[source])
@@ -178,6 +176,4 @@ class _Loader:
             return
         self.warnings.extend(complaint.message for complaint in complaints)
         if enabled:
-            self.warnings.append(
-                f"http-proxy is not in this build: {path} has no effect, connecting directly"
-            )
+            self.warnings.append(f"http-proxy is not in this build: {path} has no effect, connecting directly")

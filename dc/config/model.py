@@ -126,12 +126,8 @@ SWITCHES = (
 # What the command line can ask for besides settings.
 ACTIONS = (
     Setting("--help", "--help", BOOL, False, "Print this help and exit."),
-    Setting(
-        "--version", "--version", BOOL, False, "Print the version and how the program was built, and exit."
-    ),
-    Setting(
-        "--config-file", "--config-file", PATH, "", "Read this configuration file instead of the default one."
-    ),
+    Setting("--version", "--version", BOOL, False, "Print the version and how the program was built, and exit."),
+    Setting("--config-file", "--config-file", PATH, "", "Read this configuration file instead of the default one."),
     Setting(
         "--export-default-settings",
         "--export-default-settings",

@@ -54,9 +54,7 @@ def _endpoint(config: Config) -> None:
 
 def split_endpoint(text: str) -> tuple[str, int | None]:
     """HOST, HOST:PORT, IPV6 or [IPV6]:PORT -> host and port (None when not given). Raises ConfigError."""
-    hint = (
-        "Write HOST or HOST:PORT; `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the host."
-    )
+    hint = "Write HOST or HOST:PORT; `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the host."
     if "/" in text:
         raise ConfigError(f"endpoint: found {text!a}, wanted a host without a scheme and a path", hint)
     if text.startswith("["):
@@ -122,9 +120,7 @@ def _unavailable() -> set[str]:
 def _switches_on(name: str, value: object) -> bool:
     if name.endswith(".enabled"):
         return value is True
-    if name.endswith(".sensors") and isinstance(
-        value, list
-    ):  # the C++ client: an entry is on unless it says no
+    if name.endswith(".sensors") and isinstance(value, list):  # the C++ client: an entry is on unless it says no
         return any(not isinstance(entry, dict) or entry.get("enabled", True) for entry in value)
     return False
 
@@ -138,15 +134,11 @@ def _no_jobs(config: Config, origin: str, warnings: list[str], errors: list[Conf
 
 
 def _no_secure_element(config: Config, origin: str, warnings: list[str], errors: list[ConfigError]) -> None:
-    message = (
-        f"secure-element.enabled ({origin}): secure elements are not in this build, hence no private key"
-    )
+    message = f"secure-element.enabled ({origin}): secure elements are not in this build, hence no private key"
     errors.append(ConfigError(message, "Set secure-element.enabled to false, and key to a private key file."))
 
 
-def _no_fleet_provisioning(
-    config: Config, origin: str, warnings: list[str], errors: list[ConfigError]
-) -> None:
+def _no_fleet_provisioning(config: Config, origin: str, warnings: list[str], errors: list[ConfigError]) -> None:
     values = config.values
     if not (values["runtime-config.completed-fp"] and values["key"] == values["runtime-config.key"]):
         warnings.append(

@@ -77,11 +77,7 @@ def _sentence(setting: Setting) -> str:
     parts = [setting.help]
     if setting.flag and setting.in_file:
         parts.append(f"Key: {setting.name}.")
-    if (
-        setting.default not in ("", None)
-        and not setting.flag.startswith("--config")
-        and setting not in ACTIONS
-    ):
+    if setting.default not in ("", None) and not setting.flag.startswith("--config") and setting not in ACTIONS:
         parts.append(f"Default: {shown(setting.default)}.")
     return " ".join(parts)
 
@@ -98,12 +94,12 @@ def _wrapped(text: str, indent: int) -> list[str]:
 
 def version_text() -> str:
     """The text of --version: the version first, as the C++ client writes it, then how it was built."""
+    names: tuple[str, ...] = features.FEATURES
     try:
-        build = __import__("dc_buildinfo")  # made by the build, absent from the sources
+        import dc_buildinfo as build  # made by the build, absent from the sources
     except ImportError:
         python = ".".join(str(number) for number in sys.version_info[:3])
         first, lines = f"v{VERSION}", [f"run from source by {sys.implementation.name} {python}"]
-        names = features.FEATURES
     else:
         first = f"v{build.VERSION}-{build.REVISION}"
         lines = [f"{field.lower()}: {getattr(build, field)}" for field in _BUILD_FIELDS]
@@ -143,9 +139,7 @@ def export(path: str) -> None:
             found = os.fstat(descriptor)
             if stat.S_ISREG(found.st_mode):
                 if found.st_size:
-                    raise ConfigError(
-                        f"{path}: exists and is not empty", "Name another file, or remove this one."
-                    )
+                    raise ConfigError(f"{path}: exists and is not empty", "Name another file, or remove this one.")
                 os.fchmod(descriptor, CONFIG_MODE)
             rest = default_settings()
             while rest:
@@ -162,9 +156,7 @@ def report(config: Config, warnings: Sequence[str], errors: Sequence[ConfigError
     lines = [f"configuration file: {config.config_file or 'none'}"]
     for setting in SETTINGS:
         if setting.attr or config.is_set(setting.name):
-            lines.append(
-                f"{setting.name} = {_effective(config, setting)}    ({config.origins[setting.name]})"
-            )
+            lines.append(f"{setting.name} = {_effective(config, setting)}    ({config.origins[setting.name]})")
     lines += [f"warning: {warning}" for warning in warnings]
     for error in errors:
         lines.append(f"error: {error.message}")
@@ -191,10 +183,4 @@ def shown(value: object) -> str:
         return f'"{value}"' if value.isprintable() else ascii(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return (
-        "unset"
-        if value is None
-        else f"a list of {len(value)}"
-        if isinstance(value, (list, tuple))
-        else str(value)
-    )
+    return "unset" if value is None else f"a list of {len(value)}" if isinstance(value, (list, tuple)) else str(value)

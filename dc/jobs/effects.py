@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # Events
 BEGIN = "BEGIN"  # the document is good
+RESUME = "RESUME"  # it was begun before a restart; argument: Resumption
 REFUSE = "REFUSE"  # it can't ever work; argument: the reason
 ACCEPTED = "ACCEPTED"  # the last update was taken
 GONE = "GONE"  # the cloud has ended or deleted the execution; argument: its status there, "" if untold
@@ -21,6 +22,7 @@ ONLINE = "ONLINE"
 OFFLINE = "OFFLINE"
 STEP_ENDED = "STEP_ENDED"  # no process of the step is left; argument: StepResult
 DOUBT = "DOUBT"  # the queue's front is another execution, or none: this one may be cancelled
+PROGRESS = "PROGRESS"  # time to show how far it is; argument: pairs for statusDetails
 OVERDUE = "OVERDUE"  # a deadline passed; argument: the reason to report
 STOP = "STOP"  # the agent was told to end
 CUT_OFF = "CUT_OFF"  # the agent ends and the job's grace is over
@@ -72,14 +74,34 @@ class Disarm:
 
 
 class Run:
-    """Start the process of `action`, step `index` (from 0), for the `attempt`-th time (from 1)."""
+    """Start the process of `action`, step `index` (from 0), for the `attempt`-th time (from 1).
 
-    __slots__ = ("action", "index", "attempt")
+    `rebooted`: the board was started anew since the last attempt.
+    """
 
-    def __init__(self, action: Action, index: int, attempt: int) -> None:
+    __slots__ = ("action", "index", "attempt", "rebooted")
+
+    def __init__(self, action: Action, index: int, attempt: int, rebooted: bool) -> None:
         self.action = action
         self.index = index
         self.attempt = attempt
+        self.rebooted = rebooted
+
+
+class Resumption:
+    """What the journal and the configuration say about an execution that a restart interrupted.
+
+    `record`: as `Execution.snapshot` made it. `rebooted`: the board was started anew since. `rerun`: run the
+    interrupted step again, rather than fail. `max_attempts`: how often a step may be started in all.
+    """
+
+    __slots__ = ("record", "rebooted", "rerun", "max_attempts")
+
+    def __init__(self, record: dict[str, object], rebooted: bool, rerun: bool, max_attempts: int) -> None:
+        self.record = record
+        self.rebooted = rebooted
+        self.rerun = rerun
+        self.max_attempts = max_attempts
 
 
 class Note:

@@ -14,136 +14,24 @@ the execution is still its own before it says anything more.
 
 from __future__ import annotations
 
-from dc.jobs.effects import (
-    ABSENT,
-    ACCEPTED,
-    BEGIN,
-    BUSY,
-    CUT_OFF,
-    DOUBT,
-    DROPPED,
-    GONE,
-    INTERRUPTED,
-    MAX_PAUSE_SECONDS,
-    OFFLINE,
-    ONLINE,
-    OVERDUE,
-    REDELIVERED,
-    REFUSE,
-    REPLY_SECONDS,
-    REPLY_TIMER,
-    REPORTED,
-    RETRY,
-    STALE,
-    STEP_ENDED,
-    STEP_TIMER,
-    STOP,
-    UNFIT,
-    Arm,
-    Disarm,
-    End,
-    Kill,
-    Note,
-    Persist,
-    Resync,
-    Run,
-    Send,
-)
-from dc.jobs.outcome import StepResult, judge
-from dc.jobs.report import (
-    AS_IS,
-    BARE,
-    FAILED,
-    IN_PROGRESS,
-    REJECTED,
-    SUCCEEDED,
-    Tail,
-    details,
-    output,
-    reduced,
-)
+from dc.jobs import effects as fx
+from dc.jobs.outcome import StepResult, asks_for_reboot, judge
+from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
+from dc.jobs.report import AS_IS, BARE, FAILED, IN_PROGRESS, REJECTED, SUCCEEDED, details, output, reduced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from dc.jobs.document import Action, Document
-
-# States
-OFFERED = "OFFERED"  # the cloud named it; nothing is said or done yet
-CLAIMING = "CLAIMING"  # IN_PROGRESS is being reported; no handler runs before it is accepted
-RUNNING = "RUNNING"  # a step's process is alive
-STOPPING = "STOPPING"  # the process group was told to end and is not gone yet
-REPORTING = "REPORTING"  # the terminal status is decided and being reported
-ENDED = "ENDED"  # accepted, or no longer ours
 
 
 class NoTransition(RuntimeError):
     """An event came in a state that the table does not pair with it: a defect of the agent, never of a message."""
 
 
-class Execution:
-    """One execution, from the offer to its end. `state` and `outcome` tell where it is."""
+class Execution(ExecutionRecord):
+    """One execution, from the offer to its end: what is known, and what becomes of it."""
 
-    __slots__ = (
-        "job_id",
-        "number",
-        "queued_at",
-        "version",
-        "document",
-        "state",
-        "step",
-        "attempt",
-        "online",
-        "unanswered",
-        "awaiting",
-        "resyncing",
-        "stopping",
-        "retries",
-        "serial",
-        "status",
-        "details",
-        "stage",
-        "outcome",
-        "stdout",
-        "stderr",
-    )
-
-    def __init__(
-        self,
-        job_id: str,
-        number: int,
-        version: int,
-        document: Document | None,
-        *,
-        queued_at: int | float = 0,
-        online: bool = True,
-    ) -> None:
-        self.job_id = job_id
-        self.number = number
-        self.queued_at = queued_at
-        self.version = version
-        self.document = document
-        self.state = OFFERED
-        self.step = 0
-        self.attempt = 1
-        self.online = online
-        self.unanswered = False  # an update's answer was never seen
-        self.awaiting = False  # an answer to the last update may still come
-        self.resyncing = False
-        self.stopping = False
-        self.retries = 0
-        self.serial = 0
-        self.status = ""  # the terminal status, once decided
-        self.details: dict[str, str] = {}
-        self.stage = AS_IS
-        self.outcome = ""
-        self.stdout = Tail()
-        self.stderr = Tail()
-
-    def key(self) -> tuple[str, int, int | float]:
-        """As `Offer.key`."""
-        return (self.job_id, self.number, self.queued_at)
+    __slots__ = ()
 
     def handle(self, event: str, argument: object = None) -> list[object]:
         """What to do now, in order. Raises `NoTransition`, and leaves the execution as it was."""
@@ -157,10 +45,6 @@ class Execution:
         self.state = state
         return effects
 
-    def actions(self) -> tuple[Action, ...]:
-        """The document's steps, in order."""
-        return self.document.actions() if self.document else ()
-
 
 # --- sending, in whatever state
 
@@ -172,15 +56,15 @@ def _send(e: Execution) -> list[object]:
     e.unanswered = e.unanswered or e.awaiting
     e.awaiting = True
     e.serial += 1
-    wait = min(REPLY_SECONDS * 2**e.retries, MAX_PAUSE_SECONDS)
+    wait = min(fx.REPLY_SECONDS * 2**e.retries, fx.MAX_PAUSE_SECONDS)
     if e.status:
-        return [Send(e.status, reduced(e.details, e.stage), e.version, e.serial), Arm(REPLY_TIMER, wait)]
-    return [Send(IN_PROGRESS, {}, e.version, e.serial), Arm(REPLY_TIMER, wait)]
+        return [fx.Send(e.status, reduced(e.details, e.stage), e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
+    return [fx.Send(IN_PROGRESS, e.progress, e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
 
 
 def _answered(e: Execution) -> list[object]:
     e.awaiting = False
-    return [Disarm(REPLY_TIMER)]
+    return [fx.Disarm(fx.REPLY_TIMER)]
 
 
 def _taken(e: Execution) -> list[object]:
@@ -199,7 +83,7 @@ def _pause(e: Execution, _: object) -> tuple[str, list[object]]:
     e.awaiting = False
     e.unanswered = True  # an internal error may have come after the update counted
     e.retries += 1
-    return e.state, [Arm(REPLY_TIMER, min(2.0**e.retries, MAX_PAUSE_SECONDS), jitter=True)]
+    return e.state, [fx.Arm(fx.REPLY_TIMER, min(2.0**e.retries, fx.MAX_PAUSE_SECONDS), jitter=True)]
 
 
 def _online(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -211,7 +95,7 @@ def _online(e: Execution, _: object) -> tuple[str, list[object]]:
 def _offline(e: Execution, _: object) -> tuple[str, list[object]]:
     e.online = False
     e.resyncing = False
-    return e.state, [Disarm(REPLY_TIMER)]
+    return e.state, [fx.Disarm(fx.REPLY_TIMER)]
 
 
 def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
@@ -223,8 +107,8 @@ def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
     e.resyncing = True
     return e.state, [
         *effects,
-        Note("WARN", "another client updated this execution; asking whose it is"),
-        Resync(),
+        fx.Note("WARN", "another client updated this execution; asking whose it is"),
+        fx.Resync(),
     ]
 
 
@@ -240,7 +124,7 @@ def _redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
 def _absent(e: Execution, _: object) -> tuple[str, list[object]]:
     if not e.resyncing:
         return e.state, []
-    return _end(e, DROPPED, Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
+    return _end(e, fx.DROPPED, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
 
 
 def _ignore(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -249,16 +133,37 @@ def _ignore(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _end(e: Execution, outcome: str, *notes: object) -> tuple[str, list[object]]:
     e.outcome = outcome
-    return ENDED, [Disarm(REPLY_TIMER), Disarm(STEP_TIMER), *notes, End(outcome)]
+    return ENDED, [fx.Disarm(fx.REPLY_TIMER), fx.Disarm(fx.STEP_TIMER), *notes, fx.End(outcome)]
 
 
 # --- from the offer to the first step
 
 
 def _claim(e: Execution, _: object) -> tuple[str, list[object]]:
-    if e.status:  # decided before a restart, but not yet reported
+    return CLAIMING, _send(e)
+
+
+def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
+    assert isinstance(argument, fx.Resumption)
+    record = argument.record
+    e.restore(record)
+    if e.status:  # decided before the restart; whether it was reported is unknown
+        e.unanswered = True
         return REPORTING, _send(e)
-    return CLAIMING, [Persist(), *_send(e)]
+    if e.step >= len(e.actions()):
+        return _decide(e, FAILED, details("Interrupted by restart, and the job document no longer has that step"))
+    if not record.get("running"):
+        return CLAIMING, _send(e)
+    action = e.actions()[e.step]
+    e.rebooted = argument.rebooted
+    if argument.rebooted and asks_for_reboot(action):
+        return _after([fx.Note("INFO", f'step "{action.name}" rebooted the board: done')], _next_step(e, "Rebooted"))
+    if not argument.rerun:
+        return _decide(e, FAILED, _details(e, "Interrupted by restart"))
+    if e.attempt >= argument.max_attempts:
+        return _decide(e, FAILED, _details(e, f"Interrupted by restart {e.attempt} times, which is all it may be"))
+    e.attempt += 1
+    return CLAIMING, [fx.Note("INFO", f'step "{action.name}" was interrupted: attempt {e.attempt}'), *_send(e)]
 
 
 def _refuse(e: Execution, reason: object) -> tuple[str, list[object]]:
@@ -270,15 +175,17 @@ def _claimed(e: Execution, _: object) -> tuple[str, list[object]]:
 
 
 def _claim_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    return _end(e, DROPPED, Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
+    return _end(e, fx.DROPPED, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
 
 
 def _claim_gone(e: Execution, status: object) -> tuple[str, list[object]]:
-    return _end(e, DROPPED, Note("INFO", f"the execution is no longer pending ({status or 'deleted'}); not started"))
+    return _end(
+        e, fx.DROPPED, fx.Note("INFO", f"the execution is no longer pending ({status or 'deleted'}); not started")
+    )
 
 
 def _interrupt(e: Execution, _: object) -> tuple[str, list[object]]:
-    return _end(e, INTERRUPTED)
+    return _end(e, fx.INTERRUPTED)
 
 
 # --- steps
@@ -286,9 +193,9 @@ def _interrupt(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _run(e: Execution) -> list[object]:
     action = e.actions()[e.step]
-    effects: list[object] = [Persist(), Run(action, e.step, e.attempt)]
+    effects: list[object] = [fx.Persist(), fx.Run(action, e.step, e.attempt, e.rebooted)]
     if action.timeout:
-        effects.append(Arm(STEP_TIMER, action.timeout))
+        effects.append(fx.Arm(fx.STEP_TIMER, action.timeout))
     return effects
 
 
@@ -298,22 +205,30 @@ def _step_ended(e: Execution, argument: object) -> tuple[str, list[object]]:
     e.stdout.extend(result.stdout)
     e.stderr.extend(result.stderr)
     good, reason = judge(result, action)
-    effects: list[object] = [Disarm(STEP_TIMER)]
+    effects: list[object] = [fx.Disarm(fx.STEP_TIMER)]
     if not good and e.stopping and result.signal is not None:
         # Whatever stops the agent (a reboot, say) usually stops its children too: not the handler's own failure.
-        return _end(e, INTERRUPTED, *effects)
+        return _end(e, fx.INTERRUPTED, *effects)
     if not good and action.ignore_failure:
-        effects.append(Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
+        effects.append(fx.Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
     elif not good:
         extra = {} if action.operation else {"step": action.name}
         return _after(effects, _decide(e, FAILED, _details(e, reason, extra)))
+    return _after(effects, _next_step(e, reason))
+
+
+def _next_step(e: Execution, reason: str) -> tuple[str, list[object]]:
+    """The step is done: on to the next one, or the end. A claim comes first where this process made none yet."""
     e.step += 1
     e.attempt = 1
+    e.rebooted = False
     if e.step == len(e.actions()):
-        return _after(effects, _decide(e, SUCCEEDED, _details(e, reason)))
+        return _decide(e, SUCCEEDED, _details(e, reason))
+    if e.state == OFFERED:
+        return CLAIMING, _send(e)
     if e.stopping:
-        return _end(e, INTERRUPTED, *effects, Persist())
-    return RUNNING, effects + _run(e)
+        return _end(e, fx.INTERRUPTED, fx.Persist())
+    return RUNNING, _run(e)
 
 
 def _details(e: Execution, reason: str, extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -330,23 +245,30 @@ def _probe(e: Execution, _: object) -> tuple[str, list[object]]:
     return e.state, [] if e.awaiting else _send(e)
 
 
+def _show_progress(e: Execution, pairs: object) -> tuple[str, list[object]]:
+    """Now and then, and never in the way of another update."""
+    if isinstance(pairs, dict):
+        e.progress = details("", extra={"progress": f"step {e.step + 1} of {len(e.actions())}", **pairs})
+    return e.state, [] if e.awaiting else _send(e)
+
+
 def _still_wanted(e: Execution, _: object) -> tuple[str, list[object]]:
     return e.state, _taken(e)
 
 
 def _probe_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    return e.state, [*_answered(e), Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
+    return e.state, [*_answered(e), fx.Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
 
 
 def _cancelled(e: Execution, status: object) -> tuple[str, list[object]]:
     text = f"the cloud has ended this execution ({status or 'deleted'}): stopping the handler"
-    return STOPPING, [*_answered(e), Disarm(STEP_TIMER), Note("WARN", text), Kill()]
+    return STOPPING, [*_answered(e), fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", text), fx.Kill()]
 
 
 def _overdue(e: Execution, reason: object) -> tuple[str, list[object]]:
     e.status = FAILED
     e.details = {"reason": str(reason)}
-    return STOPPING, [Disarm(STEP_TIMER), Note("WARN", f"{reason}: stopping the handler"), Kill()]
+    return STOPPING, [fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", f"{reason}: stopping the handler"), fx.Kill()]
 
 
 def _stop(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -356,7 +278,7 @@ def _stop(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _cut_off(e: Execution, _: object) -> tuple[str, list[object]]:
     e.stopping = True
-    return STOPPING, [Disarm(STEP_TIMER), Note("WARN", "the agent is ending: stopping the handler"), Kill()]
+    return STOPPING, [fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", "the agent is ending: stopping the handler"), fx.Kill()]
 
 
 def _stopped(e: Execution, argument: object) -> tuple[str, list[object]]:
@@ -365,7 +287,7 @@ def _stopped(e: Execution, argument: object) -> tuple[str, list[object]]:
         e.stderr.extend(argument.stderr)
     if e.status:
         return _decide(e, e.status, _details(e, e.details["reason"]))
-    return _end(e, INTERRUPTED if e.stopping else DROPPED)
+    return _end(e, fx.INTERRUPTED if e.stopping else fx.DROPPED)
 
 
 def _stopping_online(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -392,90 +314,92 @@ def _decide(e: Execution, status: str, pairs: dict[str, str]) -> tuple[str, list
     e.details = pairs
     e.stage = AS_IS
     e.retries = 0
-    return REPORTING, [Persist(), *_send(e)]
+    return REPORTING, [fx.Persist(), *_send(e)]
 
 
 def _reported(e: Execution, _: object) -> tuple[str, list[object]]:
     _taken(e)
-    return _end(e, REPORTED)
+    return _end(e, fx.REPORTED)
 
 
 def _report_gone(e: Execution, status: object) -> tuple[str, list[object]]:
     if status == e.status:  # an earlier send of the same report counted, only its answer was lost
-        return _end(e, REPORTED)
+        return _end(e, fx.REPORTED)
     text = f"the cloud has already ended this execution ({status or 'deleted'}); {e.status} is not reported"
-    return _end(e, DROPPED, Note("WARN", text))
+    return _end(e, fx.DROPPED, fx.Note("WARN", text))
 
 
 def _report_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
     _answered(e)
     if e.stage == BARE:
-        return _end(e, DROPPED, Note("ERROR", f"the cloud refuses {e.status} even without details: {message}"))
+        return _end(e, fx.DROPPED, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}"))
     e.stage += 1
     return e.state, [
-        Note("WARN", f"the cloud refuses the details ({message}); sending them reduced"),
+        fx.Note("WARN", f"the cloud refuses the details ({message}); sending them reduced"),
         *_send(e),
     ]
 
 
 # Every pair of state and event that can happen: what is done, and where it may lead.
 TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list[object]]], tuple[str, ...]]] = {
-    (OFFERED, BEGIN): (_claim, (CLAIMING, REPORTING)),
-    (OFFERED, REFUSE): (_refuse, (REPORTING,)),
-    (CLAIMING, ACCEPTED): (_claimed, (RUNNING,)),
-    (CLAIMING, GONE): (_claim_gone, (ENDED,)),
-    (CLAIMING, STALE): (_stale, (CLAIMING,)),
-    (CLAIMING, UNFIT): (_claim_unfit, (ENDED,)),
-    (CLAIMING, BUSY): (_pause, (CLAIMING,)),
-    (CLAIMING, RETRY): (_resend, (CLAIMING,)),
-    (CLAIMING, ONLINE): (_online, (CLAIMING,)),
-    (CLAIMING, OFFLINE): (_offline, (CLAIMING,)),
-    (CLAIMING, DOUBT): (_ignore, (CLAIMING,)),  # the claim's own answer will tell
-    (CLAIMING, STOP): (_interrupt, (ENDED,)),
-    (CLAIMING, CUT_OFF): (_interrupt, (ENDED,)),
-    (CLAIMING, REDELIVERED): (_redelivered, (CLAIMING,)),
-    (CLAIMING, ABSENT): (_absent, (CLAIMING, ENDED)),
-    (RUNNING, STEP_ENDED): (_step_ended, (RUNNING, REPORTING, ENDED)),
-    (RUNNING, ACCEPTED): (_still_wanted, (RUNNING,)),
-    (RUNNING, GONE): (_cancelled, (STOPPING,)),
-    (RUNNING, STALE): (_stale, (RUNNING,)),
-    (RUNNING, UNFIT): (_probe_unfit, (RUNNING,)),
-    (RUNNING, BUSY): (_pause, (RUNNING,)),
-    (RUNNING, RETRY): (_resend, (RUNNING,)),
-    (RUNNING, ONLINE): (_online, (RUNNING,)),
-    (RUNNING, OFFLINE): (_offline, (RUNNING,)),
-    (RUNNING, DOUBT): (_probe, (RUNNING,)),
-    (RUNNING, OVERDUE): (_overdue, (STOPPING,)),
-    (RUNNING, STOP): (_stop, (RUNNING,)),
-    (RUNNING, CUT_OFF): (_cut_off, (STOPPING,)),
-    (RUNNING, REDELIVERED): (_redelivered, (RUNNING,)),
-    (RUNNING, ABSENT): (_probe, (RUNNING,)),
-    (STOPPING, STEP_ENDED): (_stopped, (REPORTING, ENDED)),
-    (STOPPING, ACCEPTED): (_still_wanted, (STOPPING,)),
-    (STOPPING, GONE): (_stopping_gone, (STOPPING,)),
-    (STOPPING, STALE): (_ignore, (STOPPING,)),
-    (STOPPING, UNFIT): (_ignore, (STOPPING,)),
-    (STOPPING, BUSY): (_ignore, (STOPPING,)),
-    (STOPPING, RETRY): (_ignore, (STOPPING,)),
-    (STOPPING, ONLINE): (_stopping_online, (STOPPING,)),
-    (STOPPING, OFFLINE): (_offline, (STOPPING,)),
-    (STOPPING, DOUBT): (_ignore, (STOPPING,)),
-    (STOPPING, OVERDUE): (_ignore, (STOPPING,)),
-    (STOPPING, STOP): (_stop, (STOPPING,)),
-    (STOPPING, CUT_OFF): (_stop, (STOPPING,)),
-    (STOPPING, REDELIVERED): (_stopping_redelivered, (STOPPING,)),
-    (STOPPING, ABSENT): (_ignore, (STOPPING,)),
-    (REPORTING, ACCEPTED): (_reported, (ENDED,)),
-    (REPORTING, GONE): (_report_gone, (ENDED,)),
-    (REPORTING, STALE): (_stale, (REPORTING,)),
-    (REPORTING, UNFIT): (_report_unfit, (REPORTING, ENDED)),
-    (REPORTING, BUSY): (_pause, (REPORTING,)),
-    (REPORTING, RETRY): (_resend, (REPORTING,)),
-    (REPORTING, ONLINE): (_online, (REPORTING,)),
-    (REPORTING, OFFLINE): (_offline, (REPORTING,)),
-    (REPORTING, DOUBT): (_ignore, (REPORTING,)),  # the report's own answer will tell
-    (REPORTING, STOP): (_stop, (REPORTING,)),
-    (REPORTING, CUT_OFF): (_interrupt, (ENDED,)),
-    (REPORTING, REDELIVERED): (_redelivered, (REPORTING,)),
-    (REPORTING, ABSENT): (_absent, (REPORTING, ENDED)),
+    (OFFERED, fx.BEGIN): (_claim, (CLAIMING, REPORTING)),
+    (OFFERED, fx.REFUSE): (_refuse, (REPORTING,)),
+    (OFFERED, fx.RESUME): (_resume, (CLAIMING, REPORTING)),
+    (CLAIMING, fx.ACCEPTED): (_claimed, (RUNNING,)),
+    (CLAIMING, fx.GONE): (_claim_gone, (ENDED,)),
+    (CLAIMING, fx.STALE): (_stale, (CLAIMING,)),
+    (CLAIMING, fx.UNFIT): (_claim_unfit, (ENDED,)),
+    (CLAIMING, fx.BUSY): (_pause, (CLAIMING,)),
+    (CLAIMING, fx.RETRY): (_resend, (CLAIMING,)),
+    (CLAIMING, fx.ONLINE): (_online, (CLAIMING,)),
+    (CLAIMING, fx.OFFLINE): (_offline, (CLAIMING,)),
+    (CLAIMING, fx.DOUBT): (_ignore, (CLAIMING,)),  # the claim's own answer will tell
+    (CLAIMING, fx.STOP): (_interrupt, (ENDED,)),
+    (CLAIMING, fx.CUT_OFF): (_interrupt, (ENDED,)),
+    (CLAIMING, fx.REDELIVERED): (_redelivered, (CLAIMING,)),
+    (CLAIMING, fx.ABSENT): (_absent, (CLAIMING, ENDED)),
+    (RUNNING, fx.STEP_ENDED): (_step_ended, (RUNNING, REPORTING, ENDED)),
+    (RUNNING, fx.ACCEPTED): (_still_wanted, (RUNNING,)),
+    (RUNNING, fx.GONE): (_cancelled, (STOPPING,)),
+    (RUNNING, fx.STALE): (_stale, (RUNNING,)),
+    (RUNNING, fx.UNFIT): (_probe_unfit, (RUNNING,)),
+    (RUNNING, fx.BUSY): (_pause, (RUNNING,)),
+    (RUNNING, fx.RETRY): (_resend, (RUNNING,)),
+    (RUNNING, fx.ONLINE): (_online, (RUNNING,)),
+    (RUNNING, fx.OFFLINE): (_offline, (RUNNING,)),
+    (RUNNING, fx.DOUBT): (_probe, (RUNNING,)),
+    (RUNNING, fx.PROGRESS): (_show_progress, (RUNNING,)),
+    (RUNNING, fx.OVERDUE): (_overdue, (STOPPING,)),
+    (RUNNING, fx.STOP): (_stop, (RUNNING,)),
+    (RUNNING, fx.CUT_OFF): (_cut_off, (STOPPING,)),
+    (RUNNING, fx.REDELIVERED): (_redelivered, (RUNNING,)),
+    (RUNNING, fx.ABSENT): (_probe, (RUNNING,)),
+    (STOPPING, fx.STEP_ENDED): (_stopped, (REPORTING, ENDED)),
+    (STOPPING, fx.ACCEPTED): (_still_wanted, (STOPPING,)),
+    (STOPPING, fx.GONE): (_stopping_gone, (STOPPING,)),
+    (STOPPING, fx.STALE): (_ignore, (STOPPING,)),
+    (STOPPING, fx.UNFIT): (_ignore, (STOPPING,)),
+    (STOPPING, fx.BUSY): (_ignore, (STOPPING,)),
+    (STOPPING, fx.RETRY): (_ignore, (STOPPING,)),
+    (STOPPING, fx.ONLINE): (_stopping_online, (STOPPING,)),
+    (STOPPING, fx.OFFLINE): (_offline, (STOPPING,)),
+    (STOPPING, fx.DOUBT): (_ignore, (STOPPING,)),
+    (STOPPING, fx.OVERDUE): (_ignore, (STOPPING,)),
+    (STOPPING, fx.STOP): (_stop, (STOPPING,)),
+    (STOPPING, fx.CUT_OFF): (_stop, (STOPPING,)),
+    (STOPPING, fx.REDELIVERED): (_stopping_redelivered, (STOPPING,)),
+    (STOPPING, fx.ABSENT): (_ignore, (STOPPING,)),
+    (REPORTING, fx.ACCEPTED): (_reported, (ENDED,)),
+    (REPORTING, fx.GONE): (_report_gone, (ENDED,)),
+    (REPORTING, fx.STALE): (_stale, (REPORTING,)),
+    (REPORTING, fx.UNFIT): (_report_unfit, (REPORTING, ENDED)),
+    (REPORTING, fx.BUSY): (_pause, (REPORTING,)),
+    (REPORTING, fx.RETRY): (_resend, (REPORTING,)),
+    (REPORTING, fx.ONLINE): (_online, (REPORTING,)),
+    (REPORTING, fx.OFFLINE): (_offline, (REPORTING,)),
+    (REPORTING, fx.DOUBT): (_ignore, (REPORTING,)),  # the report's own answer will tell
+    (REPORTING, fx.STOP): (_stop, (REPORTING,)),
+    (REPORTING, fx.CUT_OFF): (_interrupt, (ENDED,)),
+    (REPORTING, fx.REDELIVERED): (_redelivered, (REPORTING,)),
+    (REPORTING, fx.ABSENT): (_absent, (REPORTING, ENDED)),
 }

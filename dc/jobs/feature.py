@@ -15,14 +15,16 @@ from dc.connection import jittered
 from dc.jobs import effects as fx
 from dc.jobs import execution as ex
 from dc.jobs import protocol
+from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds
 from dc.jobs.document import DocumentError, parse, unmet_condition
 from dc.jobs.handlers import Handlers
+from dc.jobs.journal import Journal
+from dc.jobs.record import CLAIMING, RUNNING, recorded_key
 from dc.jobs.runner import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from dc.client import Client
 
@@ -33,28 +35,31 @@ REMEMBERED = 16  # executions that were ended, to tell late duplicates
 ASK_SECONDS, MAX_ASK_SECONDS = 10.0, 64.0
 
 _ASK, _STOP = "jobs-ask", "jobs-stop"
-_KILL_GRACE_AT_STOP = 1.0
 _REPORT_SECONDS_AT_STOP = 3.0
 
 
 class JobsFeature:
     """`filters` to subscribe to; `online`, `offline`, `message` and `child_changed` are called on the loop."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, runner: Runner | None = None, journal: Journal | None = None) -> None:
         config = client.config
         self._client = client
         self._loop = client.loop
         self._log = client.log
         self._config = config
         self.filters = protocol.filters(config.thing_name)
-        self._runner = Runner(
+        self._runner = runner or Runner(
             self._loop,
             self._log,
             Handlers(config.handler_directory, os.environ),
             config.jobs_output_grace,
-            self._step_ended,
         )
+        self._runner.ended = lambda result: self._handle(fx.STEP_ENDED, result)
+        journal = journal or Journal(config.state_dir)
+        self._deeds = Deeds(client, self._runner, journal, self._handle, self._execution_ended, self._ask)
         self._nonce = os.urandom(6).hex()
+        self._restored = journal.load()  # what an earlier process left unfinished; {} once that is settled
+        self._end_leftovers()
         self._current: ex.Execution | None = None
         self._offer: protocol.Offer | None = None
         self._ended: dict[tuple[str, int, int | float], str] = {}
@@ -70,6 +75,8 @@ class JobsFeature:
         self._online = True
         if self._current is not None:
             self._handle(fx.ONLINE)
+        elif self._restored.get("status"):
+            self._report_restored()
         else:
             self._ask()
 
@@ -102,6 +109,7 @@ class JobsFeature:
     def stop(self, done: Callable[[], None]) -> None:
         """No new execution; the running one gets its grace. `done` is called within the bound, see docs."""
         self._stopped = done
+        self._deeds.stopping = True
         self._offer = None
         self._loop.disarm(_ASK)
         if self._current is not None:
@@ -109,7 +117,7 @@ class JobsFeature:
         if self._current is None:
             self._finish_stop()
         else:
-            grace = self._config.jobs_stop_grace if self._current.state == ex.RUNNING else 0.0
+            grace = self._config.jobs_stop_grace if self._current.state == RUNNING else 0.0
             self._loop.arm(_STOP, grace, self._grace_over)
 
     # --- asking for work
@@ -150,7 +158,10 @@ class JobsFeature:
             return
         if self._current is not None:
             self._offered_while_busy(self._current, message)
+        elif self._restored and message.source == protocol.NOTIFY_NEXT:
+            self._ask()  # first what was begun: start-next names it, if it is still wanted
         elif isinstance(message, protocol.Nothing):
+            self._drop_restored()
             self._log.debug(PART, "no job execution is pending")
             self._ask_later(POLL_SECONDS * 0.75 + jittered(POLL_SECONDS * 0.5))
         else:
@@ -180,45 +191,66 @@ class JobsFeature:
                 refusal = unmet_condition(document, gather(self._config.thing_name))
         except DocumentError as error:
             refusal = error
+        self._deeds.seconds_left = offer.seconds_left
         self._current = ex.Execution(
-            offer.job_id,
-            offer.number,
-            offer.version,
-            document,
-            queued_at=offer.queued_at,
-            online=self._online,
+            offer.job_id, offer.number, offer.version, document, queued_at=offer.queued_at, online=self._online
         )
-        if refusal is None:
-            self._handle(fx.BEGIN)
-        else:
+        record = self._restored
+        if recorded_key(record) != offer.key():
+            self._drop_restored()
+            record = {}
+        self._restored = {}
+        if refusal is not None:
             self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
             self._handle(fx.REFUSE, f"Invalid job document: {refusal}")
+        elif record:
+            rebooted = not self._deeds.same_boot(record)
+            rerun = self._config.jobs_on_interrupted == "rerun"
+            self._handle(fx.RESUME, fx.Resumption(record, rebooted, rerun, self._config.jobs_max_attempts))
+        else:
+            self._handle(fx.BEGIN)
+
+    # --- what an earlier process of the agent left
+
+    def _end_leftovers(self) -> None:
+        """A handler whose agent was killed lives on: it must be gone before its step is started again."""
+        key = recorded_key(self._restored)
+        if key is None or not self._restored.get("running") or not self._deeds.same_boot(self._restored):
+            return
+        from dc.jobs.leftovers import end
+
+        if end(key[0], key[1], self._config.jobs_stop_grace):
+            self._log.warn(PART, f"job {key[0]} #{key[1]}: ended processes that an earlier agent had left running")
+
+    def _report_restored(self) -> None:
+        """The outcome is decided: nothing is run, the report goes out (again, perhaps)."""
+        record, self._restored = self._restored, {}
+        key = recorded_key(record)
+        if key is None:
+            return
+        self._log.info(PART, f"job {key[0]} #{key[1]}: ended before the restart, reporting it")
+        version = record.get("version")
+        self._current = ex.Execution(key[0], key[1], version if isinstance(version, int) else 0, None, queued_at=key[2])
+        self._handle(fx.RESUME, fx.Resumption(record, False, False, 0))
+
+    def _drop_restored(self) -> None:
+        if self._restored:
+            self._log.warn(PART, f"job {self._restored.get('job')}: begun before the restart, but no longer pending")
+            self._restored = {}
+            self._deeds.forget()
 
     # --- events to the execution, its effects to deeds
 
     def _answer(self, message: protocol.Accepted | protocol.Refused) -> None:
         current = self._current
-        if current is None or message.job_id != current.job_id or message.token != self._token(current.serial):
+        late = current is None or message.job_id != current.job_id or message.token != self._deeds.token(current.serial)
+        if late:
             self._log.debug(PART, f"a late or foreign answer about {message.job_id} is ignored")
-            return
-        if isinstance(message, protocol.Accepted):
+        elif isinstance(message, protocol.Accepted):
             self._handle(fx.ACCEPTED)
-            return
-        self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
-        if message.code in protocol.GONE_CODES or message.status in protocol.TERMINAL:
-            self._handle(fx.GONE, message.status)
-        elif message.code == protocol.STALE_CODE:
-            self._handle(fx.STALE, message.version)
-        elif message.code in protocol.BUSY_CODES:
-            self._handle(fx.BUSY)
         else:
-            self._handle(fx.UNFIT, f"{message.code}: {message.message}")
-
-    def _token(self, serial: int) -> str:
-        return f"{self._nonce}-{serial}"
-
-    def _step_ended(self, result: object) -> None:
-        self._handle(fx.STEP_ENDED, result)
+            self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
+            self._handle(*_meaning(message))
 
     def _handle(self, event: str, argument: object = None) -> None:
         current = self._current
@@ -233,59 +265,12 @@ class JobsFeature:
         if current.state != before:
             self._log.debug(PART, f"{current.job_id} #{current.number}: {before} -> {current.state}")
         for effect in effects:
-            _PERFORM[type(effect)](self, current, effect)
+            self._deeds.perform(current, effect)
 
-    def _send(self, current: ex.Execution, effect: fx.Send) -> None:
-        payload = protocol.update_request(
-            effect.status, effect.details, effect.version, current.number, self._token(effect.serial)
-        )
-        self._client.publish(protocol.update_topic(self._config.thing_name, current.job_id), payload)
-
-    def _arm(self, current: ex.Execution, effect: fx.Arm) -> None:
-        seconds = jittered(effect.seconds) if effect.jitter else effect.seconds
-        if effect.timer == fx.STEP_TIMER:
-            reason = f"Timed out: the step's timeout of {effect.seconds:g} s is over"
-            self._loop.arm((PART, effect.timer), seconds, lambda: self._handle(fx.OVERDUE, reason))
-        else:
-            self._loop.arm((PART, effect.timer), seconds, lambda: self._handle(fx.RETRY))
-
-    def _disarm(self, current: ex.Execution, effect: fx.Disarm) -> None:
-        self._loop.disarm((PART, effect.timer))
-
-    def _run(self, current: ex.Execution, effect: fx.Run) -> None:
-        if effect.index == 0 and self._config.jobs_max_run_seconds:
-            limit = self._config.jobs_max_run_seconds
-            reason = f"Timed out: jobs.max-run-seconds of {limit:g} s is over"
-            self._loop.arm((PART, "job"), limit, lambda: self._handle(fx.OVERDUE, reason))
-        job = {
-            "AWS_IOT_JOB_ID": current.job_id,
-            "AWS_IOT_THING_NAME": self._config.thing_name,
-            "AWS_IOT_JOB_EXECUTION_NUMBER": str(current.number),
-            "AWS_IOT_JOB_ATTEMPT": str(effect.attempt),
-            "AWS_IOT_JOB_STEP_NAME": effect.action.name,
-        }
-        self._runner.run(effect.action, job)
-
-    def _kill(self, current: ex.Execution, effect: fx.Kill) -> None:
-        self._runner.kill(_KILL_GRACE_AT_STOP if self._stopped is not None else self._config.jobs_stop_grace)
-
-    def _persist(self, current: ex.Execution, effect: fx.Persist) -> None:
-        """Nothing is kept over a restart yet: the cloud offers an execution that is IN_PROGRESS again."""
-
-    def _resync(self, current: ex.Execution, effect: fx.Resync) -> None:
-        self._ask()
-
-    def _note(self, current: ex.Execution, effect: fx.Note) -> None:
-        self._log.write(effect.level, PART, f"{current.job_id} #{current.number}: {effect.text}")
-
-    def _end(self, current: ex.Execution, effect: fx.End) -> None:
-        self._loop.disarm((PART, "job"))
-        self._log.info(
-            PART, f"job {current.job_id} #{current.number}: {current.status or 'no report'}, {effect.outcome}"
-        )
+    def _execution_ended(self, current: ex.Execution, outcome: str) -> None:
         self._current = None
-        if effect.outcome != fx.INTERRUPTED:
-            self._ended[current.key()] = effect.outcome
+        if outcome != fx.INTERRUPTED:
+            self._ended[current.key()] = outcome
             while len(self._ended) > REMEMBERED:
                 del self._ended[next(iter(self._ended))]
         if self._stopped is not None:
@@ -300,9 +285,9 @@ class JobsFeature:
     # --- stopping
 
     def _grace_over(self) -> None:
-        self._loop.arm(_STOP, _KILL_GRACE_AT_STOP + _REPORT_SECONDS_AT_STOP, self._finish_stop)
+        self._loop.arm(_STOP, KILL_GRACE_AT_STOP + _REPORT_SECONDS_AT_STOP, self._finish_stop)
         current = self._current
-        if current is not None and current.state in (ex.RUNNING, ex.CLAIMING):
+        if current is not None and current.state in (RUNNING, CLAIMING):
             if self._config.jobs_on_interrupted == "fail":
                 self._handle(fx.OVERDUE, "Interrupted by restart")
             else:
@@ -319,14 +304,12 @@ def _nothing() -> None:
     """Stopped; nobody waits any more."""
 
 
-_PERFORM: dict[type, Callable[[JobsFeature, ex.Execution, Any], None]] = {
-    fx.Send: JobsFeature._send,
-    fx.Arm: JobsFeature._arm,
-    fx.Disarm: JobsFeature._disarm,
-    fx.Run: JobsFeature._run,
-    fx.Kill: JobsFeature._kill,
-    fx.Persist: JobsFeature._persist,
-    fx.Resync: JobsFeature._resync,
-    fx.Note: JobsFeature._note,
-    fx.End: JobsFeature._end,
-}
+def _meaning(refusal: protocol.Refused) -> tuple[str, object]:
+    """The event, and its argument, that a refused update is to the execution."""
+    if refusal.code in protocol.GONE_CODES or refusal.status in protocol.TERMINAL:
+        return fx.GONE, refusal.status
+    if refusal.code == protocol.STALE_CODE:
+        return fx.STALE, refusal.version
+    if refusal.code in protocol.BUSY_CODES:
+        return fx.BUSY, None
+    return fx.UNFIT, f"{refusal.code}: {refusal.message}"

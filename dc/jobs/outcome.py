@@ -51,3 +51,14 @@ def judge(result: StepResult, action: Action) -> tuple[bool, str]:
             f"{reason}, but with {lines} lines on stderr where allowStdErr is {action.allow_std_err}",
         )
     return True, reason
+
+
+def asks_for_reboot(action: Action) -> bool:
+    """Whether the action's own words are a reboot of the board: then the board's being back is its success.
+
+    A handler that reboots among other things is started again instead, and can look at AWS_IOT_JOB_REBOOTED.
+    """
+    program, words = action.argv[0].rpartition("/")[2], action.argv[1:]
+    if program == "reboot":
+        return True
+    return (program == "shutdown" and "-r" in words) or (program in ("systemctl", "busybox") and "reboot" in words)

@@ -106,7 +106,8 @@ def _high(fd: int) -> int:
 class Process:
     """One step's process and all of its group. `done(StepResult)` is called once, when nothing more will come.
 
-    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout" or "stderr".
+    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout" or "stderr". `mark`: job id
+    and execution number, by which processes that left the group are found when the step is killed.
     """
 
     def __init__(
@@ -115,11 +116,13 @@ class Process:
         done: Callable[[StepResult], None],
         output_grace: float,
         lines: Callable[[str, bytes], None],
+        mark: tuple[str, int],
     ) -> None:
         self._loop = loop
         self._done = done
         self._output_grace = output_grace
         self._lines = lines
+        self._mark = mark
         self.pid = 0
         self._pipes: dict[int, str] = {}
         self._tails = {"stdout": Tail(), "stderr": Tail()}
@@ -148,6 +151,15 @@ class Process:
             self._loop.watch(fd, self._reader(fd))
         return ""
 
+    def last_line(self) -> bytes:
+        """The last line on stdout so far, or on stderr if stdout is empty."""
+        for stream in ("stdout", "stderr"):
+            lines = self._tails[stream].raw().split(b"\n")
+            for line in reversed(lines):
+                if line.strip():
+                    return line
+        return b""
+
     def child_changed(self) -> None:
         """SIGCHLD came: look whether it was this process."""
         if self._status is None and self._exited():
@@ -159,6 +171,7 @@ class Process:
             return
         self._killing = True
         self._signal_group(_signal.SIGTERM)
+        self._signal_strays(_signal.SIGTERM)
         self._signal_group(_signal.SIGCONT)  # a stopped process can't act on SIGTERM
         self._loop.arm((self, "kill"), grace, self._kill_now)
         if self._status is not None:
@@ -229,6 +242,12 @@ class Process:
             pass  # a member that changed its user; the others got the signal
         return True
 
+    def _signal_strays(self, number: int) -> bool:
+        """The same for what left the group; whether there was any."""
+        from dc.jobs.leftovers import signal_all
+
+        return signal_all(*self._mark, number)
+
     def _kill_now(self) -> None:
         self._loop.disarm((self, "kill"))
         self._signal_group(_signal.SIGKILL)
@@ -238,7 +257,8 @@ class Process:
         """The step is over only when nothing of its group is alive."""
         if self._status is None and self._exited():
             self._reap()
-        gone = self._status is not None and not self._signal_group(0)
+        strays = self._signal_strays(_signal.SIGKILL)
+        gone = self._status is not None and not self._signal_group(0) and not strays
         self._dead_tries += 1
         if gone or self._dead_tries * _DEAD_POLL_SECONDS > _DEAD_WAIT_SECONDS:
             for fd in list(self._pipes):

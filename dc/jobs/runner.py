@@ -23,7 +23,9 @@ LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, 
 
 
 class Runner:
-    """`ended(StepResult)` is called on the loop, never from within `run`, once for every `run`."""
+    """Set `ended(StepResult)` before `run`: it is called on the loop, never from within `run`, once for every `run`."""
+
+    ended: Callable[[StepResult], None]
 
     def __init__(
         self,
@@ -31,25 +33,26 @@ class Runner:
         log: Log,
         handlers: Handlers,
         output_grace: float,
-        ended: Callable[[StepResult], None],
     ) -> None:
         self._loop = loop
         self._log = log
         self._handlers = handlers
         self._output_grace = output_grace
-        self._ended = ended
         self._process: Process | None = None
         self._logged: dict[str, int] = {}
+        self.started = False  # something of the execution at hand was started; whoever ends the execution resets it
 
     def run(self, action: Action, job: Mapping[str, str]) -> None:
         """Start `action`; `job` holds the AWS_IOT_... variables for it."""
+        self.started = True
         try:
             command = self._handlers.command(action, job)
         except HandlerError as error:
             self._fail(str(error))
             return
         self._logged = {"stdout": 0, "stderr": 0}
-        process = Process(self._loop, self._done, self._output_grace, self._show)
+        mark = (job["AWS_IOT_JOB_ID"], int(job["AWS_IOT_JOB_EXECUTION_NUMBER"]))
+        process = Process(self._loop, self._done, self._output_grace, self._show, mark)
         failure = process.start(command)
         if failure:
             self._fail(failure)
@@ -62,6 +65,10 @@ class Runner:
         if self._process is not None:
             self._process.kill(grace)
 
+    def last_line(self) -> bytes:
+        """The last line that the running step has written."""
+        return self._process.last_line() if self._process is not None else b""
+
     def child_changed(self) -> None:
         """SIGCHLD came."""
         if self._process is not None:
@@ -69,7 +76,7 @@ class Runner:
 
     def _fail(self, reason: str) -> None:
         self._log.error(PART, reason)
-        self._loop.post(self._ended, StepResult(error=reason))
+        self._loop.post(self.ended, StepResult(error=reason))
 
     def _done(self, result: StepResult) -> None:
         self._process = None
@@ -77,7 +84,7 @@ class Runner:
         self._log.info(
             PART, f"step ended: {end}, {result.stdout.total} bytes on stdout, {result.stderr.total} on stderr"
         )
-        self._ended(result)
+        self.ended(result)
 
     def _show(self, stream: str, chunk: bytes) -> None:
         left = LOGGED_BYTES - self._logged[stream]

@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PR_SET_NO_NEW_PRIVS = 38
 CANNOT_BECOME, CANNOT_EXECUTE = 126, 127
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     user, program, argv = arguments[0], arguments[1], list(arguments[2:])
     try:
         env = _become(user)
-    except (OSError, KeyError) as error:
+    except Exception as error:  # whatever it is, the command must not run
         _say(f'cannot become user "{user}": {error}')
         return CANNOT_BECOME
     try:
@@ -36,13 +36,14 @@ def main(arguments: Sequence[str]) -> int:
 def _become(user: str) -> dict[str, str]:
     import pwd
 
+    set_no_new_privs = _no_new_privs()  # first: the user may not be able to read what this imports
     entry = pwd.getpwnam(user)
     os.initgroups(user, entry.pw_gid)
     os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
     if os.getresuid() != (entry.pw_uid,) * 3 or os.getresgid() != (entry.pw_gid,) * 3:
         raise OSError("the kernel did not change the ids")
-    _no_new_privs()
+    set_no_new_privs()
     return {
         **os.environ,
         "USER": user,
@@ -52,7 +53,7 @@ def _become(user: str) -> dict[str, str]:
     }
 
 
-def _no_new_privs() -> None:
+def _no_new_privs() -> Callable[[], None]:
     """Python has no prctl: the binary has a built-in module for it, from source it is libc's."""
     try:
         import _dcsys
@@ -60,10 +61,13 @@ def _no_new_privs() -> None:
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)") from None
-    else:
-        _dcsys.prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+        def by_libc() -> None:
+            if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
+
+        return by_libc
+    return lambda: _dcsys.prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What must outlive a crash, a power cut or a reboot: one record about the execution at hand.
+
+The file is a sequence of lines `CRC32 JSON`; the last good one counts, so a torn write costs nothing but itself.
+Each record says everything; `{}` means that no execution is at hand. A write is on the disk when `write` returns
+(unless told otherwise), and the file is replaced by its last record before it grows over MAX_BYTES.
+
+A disk that can't be written never stops a job: `degraded` then says why a resume can't be promised.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+
+from dc.jsonlib import JSONDecodeError, dumps, loads
+
+MAX_BYTES = 65536
+FILE_NAME = "jobs.journal"
+
+
+class Disk:
+    """The few things a journal asks of a file system; a test can put a worse one in its place. All raise OSError."""
+
+    def read(self, path: str) -> bytes:
+        """The whole file; b"" if there is none."""
+        try:
+            with open(path, "rb") as file:
+                return file.read(4 * MAX_BYTES)
+        except FileNotFoundError:
+            return b""
+
+    def append(self, path: str, data: bytes, sync: bool) -> None:
+        """Add `data` to the end of the file; made with its folder if missing."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            fd = os.open(path, flags, 0o600)
+        try:
+            _write_all(fd, data)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Let the file hold `data` and nothing else, at once or not at all."""
+        new = f"{path}.new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(new, path)
+        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+class Journal:
+    """`degraded`: "" or why the last write failed."""
+
+    def __init__(self, folder: str, disk: Disk | None = None) -> None:
+        self.path = os.path.join(folder, FILE_NAME)
+        self.degraded = ""
+        self._disk = disk or Disk()
+        self._size = MAX_BYTES  # unknown: the first write replaces what is there
+
+    def load(self) -> dict[str, object]:
+        """The last good record; `{}` if there is none, or the file can't be read."""
+        try:
+            text = self._disk.read(self.path)
+        except OSError as error:
+            self.degraded = f"{self.path}: {error.strerror}"
+            return {}
+        for line in reversed(text.split(b"\n")):
+            record = _record(line)
+            if record is not None:
+                return record
+        return {}
+
+    def write(self, record: dict[str, object], sync: bool = True) -> bool:
+        """Keep `record`; whether it was kept. With `sync` False it outlives the process, but maybe not a power cut."""
+        text = dumps(record)
+        # The newline in front ends a line that an earlier write left torn.
+        data = b"\n%08x %s\n" % (crc32(text), text)
+        try:
+            if self._size + len(data) > MAX_BYTES:
+                self._rewrite(data)
+            else:
+                self._disk.append(self.path, data, sync)
+                self._size += len(data)
+        except OSError as error:
+            self._size = MAX_BYTES
+            self.degraded = f"{self.path}: {error.strerror}"
+            return False
+        self.degraded = ""
+        return True
+
+    def _rewrite(self, data: bytes) -> None:
+        try:
+            self._disk.replace(self.path, data)
+        except FileNotFoundError:
+            self._disk.append(self.path, data, True)  # makes the folder
+        self._size = len(data)
+
+
+def _record(line: bytes) -> dict[str, object] | None:
+    digits, _, text = line.partition(b" ")
+    try:
+        if len(digits) != 8 or int(digits, 16) != crc32(text):
+            return None
+        record = loads(text)
+    except (ValueError, JSONDecodeError):
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of an execution that are no children of the agent any more. Loaded only when something is to be killed.
+
+A handler outlives an agent that was killed, and a child of a handler may leave the handler's process group. Both
+still carry the execution in their environment, by which they are found in /proc. What cleared its environment or
+changed its user under an agent that is not root is out of reach; see docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import time
+
+_POLL_SECONDS = 0.02
+_AFTER_KILL_SECONDS = 2.0
+
+
+def mark(job_id: str, number: int) -> tuple[bytes, bytes]:
+    """What the environment of every process of an execution holds."""
+    return f"AWS_IOT_JOB_ID={job_id}".encode(), f"AWS_IOT_JOB_EXECUTION_NUMBER={number}".encode()
+
+
+def find(job_id: str, number: int) -> list[int]:
+    """Living processes of the execution, the agent itself excepted."""
+    wanted = mark(job_id, number)
+    own = os.getpid()
+    found = []
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    for name in names:
+        if name.isdigit() and int(name) != own:
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    variables = file.read(65536).split(b"\0")
+            except OSError:
+                continue
+            if all(variable in variables for variable in wanted):
+                found.append(int(name))
+    return found
+
+
+def signal_all(job_id: str, number: int, signal: int) -> bool:
+    """Send `signal` to each; whether there was any."""
+    found = find(job_id, number)
+    for pid in found:
+        try:
+            os.kill(pid, signal)
+        except (ProcessLookupError, PermissionError):
+            pass
+    return bool(found)
+
+
+def end(job_id: str, number: int, grace: float) -> bool:
+    """SIGTERM, `grace` seconds, SIGKILL; whether there was anything to end. Blocks: for the start of the agent only."""
+    if not signal_all(job_id, number, _signal.SIGTERM):
+        return False
+    until = time.monotonic() + grace
+    while find(job_id, number) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+    until = time.monotonic() + _AFTER_KILL_SECONDS
+    while signal_all(job_id, number, _signal.SIGKILL) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+    return True
