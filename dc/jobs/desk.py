@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one execution at hand: offers begin it, events move it, its effects become deeds.
+
+Loaded when the first execution is offered, so that an idle agent neither waits for nor holds this half of the feature.
+"""
+
+from __future__ import annotations
+
+import os
+
+from dc.jobs import effects as fx
+from dc.jobs import protocol
+from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds
+from dc.jobs.document import DocumentError, parse, unmet_condition
+from dc.jobs.execution import Execution, NoTransition
+from dc.jobs.handlers import Handlers
+from dc.jobs.record import CLAIMING, RUNNING, recorded_key
+from dc.jobs.runner import Runner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dc.client import Client
+    from dc.jobs.journal import Journal
+
+PART = "jobs"
+
+
+class Desk:
+    """`current` is None when no execution is at hand. `ended(key, outcome)` is called when it is laid aside."""
+
+    def __init__(
+        self,
+        client: Client,
+        runner: Runner | None,
+        journal: Journal,
+        ended: Callable[[tuple[str, int, int | float], str], None],
+        ask: Callable[[], None],
+    ) -> None:
+        config = client.config
+        self._log = client.log
+        self._config = config
+        self._ended = ended
+        self._runner = runner or Runner(
+            client.loop, client.log, Handlers(config.handler_directory, os.environ), config.jobs_output_grace
+        )
+        self._runner.ended = lambda result: self.event(fx.STEP_ENDED, result)
+        self._deeds = Deeds(client, self._runner, journal, self.event, self._lay_aside, ask)
+        self.current: Execution | None = None
+
+    def take(self, offer: protocol.Offer, record: dict[str, object], online: bool) -> None:
+        """Begin with `offer`; `record` is what the journal knows of it from before a restart, `{}` if nothing."""
+        self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
+        refusal: DocumentError | None = None
+        document = None
+        try:
+            document = parse(offer.document)
+            if document.conditions:
+                from dc.jobs.facts import gather
+
+                refusal = unmet_condition(document, gather(self._config.thing_name))
+        except DocumentError as error:
+            refusal = error
+        self._deeds.seconds_left = offer.seconds_left
+        self.current = Execution(
+            offer.job_id, offer.number, offer.version, document, queued_at=offer.queued_at, online=online
+        )
+        if refusal is not None:
+            self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
+            self.event(fx.REFUSE, f"Invalid job document: {refusal}")
+        elif record:
+            rerun = self._config.jobs_on_interrupted == "rerun"
+            rebooted = not self._deeds.same_boot(record)
+            self.event(fx.RESUME, fx.Resumption(record, rebooted, rerun, self._config.jobs_max_attempts))
+        else:
+            self.event(fx.BEGIN)
+
+    def report(self, record: dict[str, object]) -> None:
+        """The outcome was decided before a restart: nothing is run, the report goes out (again, perhaps)."""
+        key = recorded_key(record)
+        if key is None:
+            return
+        self._log.info(PART, f"job {key[0]} #{key[1]}: ended before the restart, reporting it")
+        version = record.get("version")
+        self.current = Execution(key[0], key[1], version if isinstance(version, int) else 0, None, queued_at=key[2])
+        self.event(fx.RESUME, fx.Resumption(record, False, False, 0))
+
+    def end_leftovers(self, record: dict[str, object]) -> None:
+        """A handler whose agent was killed lives on: it must be gone before its step is started again. Blocks."""
+        key = recorded_key(record)
+        if key is None or not record.get("running") or not self._deeds.same_boot(record):
+            return
+        from dc.jobs.leftovers import end
+
+        if end(key[0], key[1], self._config.jobs_stop_grace):
+            self._log.warn(PART, f"job {key[0]} #{key[1]}: ended processes that an earlier agent had left running")
+
+    def forget(self, record: dict[str, object]) -> None:
+        """What was begun before a restart is no longer pending."""
+        self._log.warn(PART, f"job {record.get('job')}: begun before the restart, but no longer pending")
+        self._deeds.forget()
+
+    def answer(self, message: protocol.Accepted | protocol.Refused) -> None:
+        """What the cloud said to an update."""
+        current = self.current
+        late = current is None or message.job_id != current.job_id or message.token != self._deeds.token(current.serial)
+        if late:
+            self._log.debug(PART, f"a late or foreign answer about {message.job_id} is ignored")
+        elif isinstance(message, protocol.Accepted):
+            self.event(fx.ACCEPTED)
+        else:
+            self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
+            self.event(*_meaning(message))
+
+    def event(self, event: str, argument: object = None) -> None:
+        """Let `event` happen to the execution at hand, and do what follows."""
+        current = self.current
+        if current is None:
+            return
+        before = current.state
+        try:
+            effects = current.handle(event, argument)
+        except NoTransition as error:
+            self._log.error(PART, f"{error} (job {current.job_id}); the event is ignored, please report this")
+            return
+        if current.state != before:
+            self._log.debug(PART, f"{current.job_id} #{current.number}: {before} -> {current.state}")
+        for effect in effects:
+            self._deeds.perform(current, effect)
+
+    def child_changed(self) -> None:
+        """SIGCHLD."""
+        self._runner.child_changed()
+
+    def stop(self) -> float:
+        """The agent ends. How many seconds the execution at hand may still take."""
+        self._deeds.stopping = True
+        self.event(fx.STOP)
+        return self._config.jobs_stop_grace if self.current is not None and self.current.state == RUNNING else 0.0
+
+    def cut_off(self) -> float:
+        """The grace is over. How many seconds it takes at most to end what still runs."""
+        if self.current is not None and self.current.state in (RUNNING, CLAIMING):
+            if self._config.jobs_on_interrupted == "fail":
+                self.event(fx.OVERDUE, "Interrupted by restart")
+            else:
+                self.event(fx.CUT_OFF)
+        return KILL_GRACE_AT_STOP
+
+    def _lay_aside(self, execution: Execution, outcome: str) -> None:
+        self.current = None
+        self._ended(execution.key(), outcome)
+
+
+def _meaning(refusal: protocol.Refused) -> tuple[str, object]:
+    """The event, and its argument, that a refused update is to the execution."""
+    if refusal.code in protocol.GONE_CODES or refusal.status in protocol.TERMINAL:
+        return fx.GONE, refusal.status
+    if refusal.code == protocol.STALE_CODE:
+        return fx.STALE, refusal.version
+    if refusal.code in protocol.BUSY_CODES:
+        return fx.BUSY, None
+    return fx.UNFIT, f"{refusal.code}: {refusal.message}"
