@@ -12,6 +12,7 @@ from dc.features import FEATURES
 from dc.log import Log, abort
 from dc.loop import Loop
 from dc.version import VERSION
+from dc.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 PART = "client"
-EXIT_OK, EXIT_ABORT = 0, 1
+EXIT_OK, EXIT_ABORT, EXIT_RESTART = 0, 1, 75  # the last: EX_TEMPFAIL, "start me again"
 DISCONNECT_SECONDS = 2.0  # a broker that does not answer must not hold the exit
 
 
@@ -46,8 +47,10 @@ class Client:
         self.loop = Loop(lambda: log.traceback(PART, "a callback failed; the agent goes on"))
         self._connection = Connection(self.loop, log, config)
         self._features: list[Feature] = []
+        self._watchdog = Watchdog(self.loop, os.environ)
         self._waiting = 0
         self._stopping = False
+        self._status = EXIT_OK
 
     def publish(self, topic: str, payload: bytes) -> None:
         """At least once, if connected."""
@@ -59,7 +62,8 @@ class Client:
         self._features = [_load(name)(self) for name in FEATURES if enabled.get(name, False)]
         if not self._features:
             self.log.warn(PART, "no feature is enabled; the agent only stays connected")
-        self._connection.on_online = lambda: self._each("online")
+        self._connection.on_online = self._online
+        self._connection.on_dead = self._dead
         self._connection.on_offline = lambda: self._each("offline")
         self._connection.on_message = self._message
         self.loop.on_signal(_signal.SIGTERM, lambda: self.stop("SIGTERM"))
@@ -71,9 +75,10 @@ class Client:
             self.log.error(PART, str(error))
             abort("Failed to establish MQTT connection due to credential/configuration error", str(error))
             return EXIT_ABORT
+        self._watchdog.start()
         self.loop.run()
         self.log.info(PART, "stopped")
-        return EXIT_OK
+        return self._status
 
     def stop(self, why: str) -> None:
         """Begin to stop; a second call changes nothing."""
@@ -81,6 +86,8 @@ class Client:
             return
         self._stopping = True
         self.log.info(PART, f"{why}: stopping")
+        self._watchdog.stop()
+        self._watchdog.tell("STOPPING=1")
         self._waiting = len(self._features)
         for feature in self._features:
             feature.stop(self._feature_stopped)
@@ -95,6 +102,16 @@ class Client:
     def _disconnect(self) -> None:
         self.loop.arm("disconnect", DISCONNECT_SECONDS, self.loop.stop)
         self._connection.stop(self.loop.stop)
+
+    def _online(self) -> None:
+        self._watchdog.tell("READY=1")
+        self._each("online")
+
+    def _dead(self) -> None:
+        """awscrt's thread does not answer any more; only a new process mends that."""
+        self.log.error(PART, f"the MQTT runtime does not react; ending with status {EXIT_RESTART} to be started anew")
+        self._status = EXIT_RESTART
+        self.loop.stop()
 
     def _each(self, call: str) -> None:
         for feature in self._features:

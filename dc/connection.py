@@ -36,6 +36,10 @@ SYSTEM_BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 
+SILENT_PUBLISHES = 4  # each waits its answer out, so this is more than a minute of silence on a "living" connection
+STOP_SECONDS = 60.0  # awscrt answers a stop at once, or when its connect attempt times out
+
+_DEAD_TIMER = "connection-dead"
 _RESTART_TIMER = "connection-restart"
 _SUBSCRIBE_TIMER = "connection-subscribe"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 128.0
@@ -58,6 +62,7 @@ class Connection:
     on_online: Callable[[], None]  # connected and subscribed
     on_offline: Callable[[], None]
     on_message: Callable[[str, bytes], None]
+    on_dead: Callable[[], None]  # awscrt does not react any more
 
     def __init__(self, loop: Loop, log: Log, config: Config) -> None:
         self._loop = loop
@@ -76,6 +81,7 @@ class Connection:
         self._subscribe_pause = _SUBSCRIBE_PAUSE
         self._after_stop: Callable[[], None] | None = None
         self._last_told = ""
+        self._unanswered = 0  # publishes since the last message
 
     def start(self, filters: tuple[str, ...]) -> None:
         """Connect, subscribe to `filters`, and stay connected. Raises `Unusable`."""
@@ -109,6 +115,14 @@ class Connection:
                 self._tell(refused("iot:Publish", f"topic/{topic}", reason))
             elif error:
                 self._log.debug("mqtt", f"publish to {topic} failed: {mqtt.error_name(error)}")
+
+        self._unanswered += 1
+        if self._unanswered > SILENT_PUBLISHES:
+            self._log.warn("mqtt", f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew")
+            self._unanswered = 0
+            self._restart(jittered(self._pause))
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            return
 
         self._client.publish(topic, payload, done)
 
@@ -145,7 +159,7 @@ class Connection:
         client.on_connected = current(self._connected)
         client.on_failed = current(self._failed)
         client.on_lost = current(self._lost)
-        client.on_message = current(self.on_message)
+        client.on_message = current(self._message)
         client.on_stopped = current(self._stopped)
         reconnect = (self._config.reconnect_min * 1000, self._config.reconnect_max * 1000)
         assert self._bootstrap is not None
@@ -163,6 +177,7 @@ class Connection:
     def _restart(self, seconds: float) -> None:
         """Replace the client by a new one, `seconds` after the old one has stopped."""
         if self._client is not None and self._after_stop is None:
+            self._loop.arm(_DEAD_TIMER, STOP_SECONDS, self.on_dead)
             self._after_stop = lambda: self._loop.arm(_RESTART_TIMER, seconds, self._connect)
             self._client.stop()
 
@@ -170,7 +185,6 @@ class Connection:
         self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")
         self._ever_connected = True
         self._last_told = ""
-        self._pause = _FIRST_PAUSE
         if session_present and not self._resubscribe:
             self._online()
         else:
@@ -236,7 +250,13 @@ class Connection:
         else:
             self._log.warn("mqtt", f"{text}; reconnecting")
 
+    def _message(self, topic: str, payload: bytes) -> None:
+        self._unanswered = 0
+        self._pause = _FIRST_PAUSE
+        self.on_message(topic, payload)
+
     def _stopped(self) -> None:
+        self._loop.disarm(_DEAD_TIMER)
         self._offline()
         self._client = None
         then, self._after_stop = self._after_stop, None

@@ -14,3 +14,6 @@ from signal import SIGUSR2 as SIGUSR2
 from signal import SIGXFSZ as SIGXFSZ
 from signal import set_wakeup_fd as set_wakeup_fd
 from signal import signal as signal
+from signal import ITIMER_REAL as ITIMER_REAL
+from signal import SIG_DFL as SIG_DFL
+from signal import setitimer as setitimer

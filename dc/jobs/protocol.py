@@ -28,6 +28,7 @@ STALE_CODE = "VersionMismatch"
 TERMINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 
 _MAX_JOB_ID = 64
+_LARGEST = 1 << 53  # of a version or number: beyond any real one, and still exact after counting up, in any JSON
 
 
 class MessageError(ValueError):
@@ -251,6 +252,6 @@ def _string(parent: Mapping[str, object], key: str) -> str:
 
 
 def _positive(parent: Mapping[str, object], key: str) -> int:
-    """0 for all that is not a positive whole number: "unknown"."""
+    """0 for all that is not a positive whole number of a believable size: "unknown"."""
     value = parent.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST else 0
