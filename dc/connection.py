@@ -156,6 +156,7 @@ class Connection:
             """Callbacks of a client that was replaced meanwhile are late news."""
             return lambda *arguments: callback(*arguments) if client is self._client else None
 
+        client.on_attempt = self._attempting
         client.on_connected = current(self._connected)
         client.on_failed = current(self._failed)
         client.on_lost = current(self._lost)
@@ -180,6 +181,12 @@ class Connection:
             self._loop.arm(_DEAD_TIMER, STOP_SECONDS, self.on_dead)
             self._after_stop = lambda: self._loop.arm(_RESTART_TIMER, seconds, self._connect)
             self._client.stop()
+
+    def _attempting(self) -> None:
+        if "__compiled__" not in globals():
+            from dc.nodelay import watch
+
+            watch(self._loop)
 
     def _connected(self, session_present: bool) -> None:
         self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")

@@ -16,7 +16,7 @@ import time
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 _PAD = {"DEBUG": "[DEBUG]", "INFO": "[INFO] ", "WARN": "[WARN] ", "ERROR": "[ERROR]"}
-MAX_LINE = 4000  # characters; keeps a line within what a pipe takes in one piece
+MAX_LINE = 4000  # bytes; with a note about dropped lines still within the 4096 that a writable pipe takes at once
 
 
 def masked(text: str) -> str:
@@ -84,8 +84,11 @@ class Log:
             return
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        line = f"{stamp}.{int(now * 1000) % 1000:03d}Z {_PAD[level]} {{{part}}}: {plain(masked(text))[:MAX_LINE]}\n"
-        self._put(line.encode("utf-8", "replace"))
+        head = f"{stamp}.{int(now * 1000) % 1000:03d}Z {_PAD[level]} {{{part}}}: "
+        line = (head + plain(masked(text))[:MAX_LINE]).encode("utf-8", "replace")
+        if len(line) > MAX_LINE:
+            line = line[:MAX_LINE].decode("utf-8", "ignore").encode()  # no half character at the end
+        self._put(line + b"\n")
 
     def traceback(self, part: str, text: str) -> None:
         """An error line for the exception being handled, then its traceback."""
@@ -97,8 +100,10 @@ class Log:
 
     def _put(self, line: bytes) -> None:
         try:
+            if self._max_bytes and self._path and self._size + len(line) > self._max_bytes:
+                self._rotate()
             if self._path:
-                self._put_in_file(line)
+                self._size += os.write(self._fd, line)
                 return
             poll = select.poll()
             poll.register(self._fd, select.POLLOUT)
@@ -112,12 +117,16 @@ class Log:
         except OSError:
             self._dropped += 1
 
-    def _put_in_file(self, line: bytes) -> None:
-        if self._max_bytes and self._size + len(line) > self._max_bytes:
-            self._rotate()
-        self._size += os.write(self._fd, line)
-
     def _rotate(self) -> None:
+        path, old = self._path, self._fd
+        try:
+            self._next_file()
+        except OSError as error:
+            self._path, self._fd = "", 1
+            os.close(old)
+            self.warn("log", f"cannot rotate {path}: {error.strerror}; logging to stdout")
+
+    def _next_file(self) -> None:
         for number in range(self._files - 1, 0, -1):
             older = self._path if number == 1 else f"{self._path}.{number - 1}"
             try:
@@ -128,9 +137,9 @@ class Log:
             os.ftruncate(self._fd, 0)
             self._size = 0
             return
-        os.close(self._fd)
-        self._fd = -1
+        old = self._fd
         self.to_file(self._path, self._max_bytes, self._files)
+        os.close(old)
 
 
 def abort(reason: str, hint: str = "") -> None:

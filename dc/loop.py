@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-def _noted(*_: object) -> None:
-    """Python-level signal handler: the wake-up descriptor has carried the number already."""
-
-
 class Loop:
     """`run` until `stop`. Times are seconds of the monotonic clock."""
 
@@ -32,6 +28,7 @@ class Loop:
         self._readers: dict[int, Callable[[], None]] = {}
         self._timers: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self._signals: dict[int, Callable[[], None]] = {}
+        self._noted: set[int] = set()  # signals that came; the wake-up pipe may have been too full to say so
         self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._running = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -59,7 +56,10 @@ class Loop:
         """Call `callback` in the loop after signal `number`. Main thread only."""
         self._signals[number] = callback
         _signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        _signal.signal(number, _noted)
+        _signal.signal(number, self._note)
+
+    def _note(self, number: int, _: object) -> None:
+        self._noted.add(number)
 
     def post(self, callback: Callable[..., None], *arguments: object) -> None:
         """Call `callback` in the loop. From any thread; never blocks."""
@@ -112,7 +112,9 @@ class Loop:
             woken = os.read(self._wake_read, 4096)
         except BlockingIOError:
             woken = b""
-        for number in set(woken):
+        came = {*woken, *self._noted}
+        self._noted -= came
+        for number in came:
             callback = self._signals.get(number)
             if callback is not None:
                 self._call(callback)

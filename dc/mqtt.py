@@ -118,7 +118,7 @@ class _Callbacks:
         return False  # awscrt sends the PUBACK itself
 
     def _on_lifecycle_attempting_connect(self) -> None:
-        pass
+        self._post(self._owner.on_attempt)
 
     def _on_lifecycle_connection_success(self, session_present: bool, reason: int, *_: object) -> None:
         self._post(self._owner.on_connected, bool(session_present))
@@ -138,9 +138,10 @@ class _Callbacks:
 class Client:
     """One MQTT 5 client: connects, and reconnects by itself with full jitter, until `stop`.
 
-    Set the five `on_...` callables before `start`; they are called by `post`, so on the loop's thread.
+    Set the six `on_...` callables before `start`; they are called by `post`, so on the loop's thread.
     """
 
+    on_attempt: Callable[[], None]  # begins to connect
     on_connected: Callable[[bool], None]  # session present
     on_failed: Callable[[int, int | None], None]  # awscrt error, CONNACK reason code if there was a CONNACK
     on_lost: Callable[[int, int | None], None]  # awscrt error, DISCONNECT reason code if there was one

@@ -37,6 +37,15 @@ def boot_id() -> str:
         return ""
 
 
+def mark(thing: str, job_id: str, number: int) -> dict[str, str]:
+    """The variables that tell the processes of one execution from all others, also from those of a second thing's."""
+    return {
+        "AWS_IOT_THING_NAME": thing,
+        "AWS_IOT_JOB_ID": job_id,
+        "AWS_IOT_JOB_EXECUTION_NUMBER": str(number),
+    }
+
+
 class Deeds:
     """`perform(execution, effect)`. `event(name, argument)` is how timers and answers come back; `ended(execution,
     outcome)` is called at the end, `ask()` when start-next is to be asked."""
@@ -107,9 +116,8 @@ class Deeds:
         if not self._runner.started:
             self._arm_job_deadline()
         job = {
-            "AWS_IOT_JOB_ID": e.job_id,
-            "AWS_IOT_THING_NAME": self._thing,
-            "AWS_IOT_JOB_EXECUTION_NUMBER": str(e.number),
+            **mark(self._thing, e.job_id, e.number),
+            "AWS_IOT_JOB_STATE_DIR": self._config.state_dir,
             "AWS_IOT_JOB_ATTEMPT": str(effect.attempt),
             "AWS_IOT_JOB_STEP_NAME": effect.action.name,
             "AWS_IOT_JOB_REBOOTED": "true" if effect.rebooted else "false",

@@ -11,7 +11,7 @@ import os
 
 from dc.jobs import effects as fx
 from dc.jobs import protocol
-from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds
+from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds, mark
 from dc.jobs.document import DocumentError, parse, unmet_condition
 from dc.jobs.execution import Execution, NoTransition
 from dc.jobs.handlers import Handlers
@@ -94,7 +94,8 @@ class Desk:
             return
         from dc.jobs.leftovers import end
 
-        if end(key[0], key[1], self._config.jobs_stop_grace):
+        marked = tuple(f"{name}={value}" for name, value in mark(self._config.thing_name, key[0], key[1]).items())
+        if end(marked, self._config.jobs_stop_grace):
             self._log.warn(PART, f"job {key[0]} #{key[1]}: ended processes that an earlier agent had left running")
 
     def forget(self, record: dict[str, object]) -> None:

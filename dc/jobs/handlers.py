@@ -47,9 +47,10 @@ class Handlers:
     def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
         self.directory = os.path.abspath(directory)
         self._environ = environ
-        self.search_path = ":".join(
-            [environ.get("PATH") or FALLBACK_PATH, os.path.dirname(self.directory), self.directory]
-        )
+        given = environ.get("PATH") or FALLBACK_PATH
+        # An ordinary user's PATH often lacks the folders of `service` or `reboot`, which handlers call through sudo.
+        system = [folder for folder in ("/usr/local/sbin", "/usr/sbin", "/sbin") if folder not in given.split(":")]
+        self.search_path = ":".join([given, os.path.dirname(self.directory), self.directory, *system])
 
     def command(self, action: Action, job: Mapping[str, str]) -> Command:
         """`job`: the AWS_IOT_... variables of this step. Raises `HandlerError`."""

@@ -17,14 +17,9 @@ _POLL_SECONDS = 0.02
 _AFTER_KILL_SECONDS = 2.0
 
 
-def mark(job_id: str, number: int) -> tuple[bytes, bytes]:
-    """What the environment of every process of an execution holds."""
-    return f"AWS_IOT_JOB_ID={job_id}".encode(), f"AWS_IOT_JOB_EXECUTION_NUMBER={number}".encode()
-
-
-def find(job_id: str, number: int) -> list[int]:
-    """Living processes of the execution, the agent itself excepted."""
-    wanted = mark(job_id, number)
+def find(marked: tuple[str, ...]) -> list[int]:
+    """Living processes whose environment holds all of `marked`, the agent itself excepted."""
+    wanted = [variable.encode() for variable in marked]
     own = os.getpid()
     found = []
     try:
@@ -43,9 +38,9 @@ def find(job_id: str, number: int) -> list[int]:
     return found
 
 
-def signal_all(job_id: str, number: int, signal: int) -> bool:
+def signal_all(marked: tuple[str, ...], signal: int) -> bool:
     """Send `signal` to each; whether there was any."""
-    found = find(job_id, number)
+    found = find(marked)
     for pid in found:
         try:
             os.kill(pid, signal)
@@ -54,14 +49,14 @@ def signal_all(job_id: str, number: int, signal: int) -> bool:
     return bool(found)
 
 
-def end(job_id: str, number: int, grace: float) -> bool:
+def end(marked: tuple[str, ...], grace: float) -> bool:
     """SIGTERM, `grace` seconds, SIGKILL; whether there was anything to end. Blocks: for the start of the agent only."""
-    if not signal_all(job_id, number, _signal.SIGTERM):
+    if not signal_all(marked, _signal.SIGTERM):
         return False
     until = time.monotonic() + grace
-    while find(job_id, number) and time.monotonic() < until:
+    while find(marked) and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)
     until = time.monotonic() + _AFTER_KILL_SECONDS
-    while signal_all(job_id, number, _signal.SIGKILL) and time.monotonic() < until:
+    while signal_all(marked, _signal.SIGKILL) and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)
     return True

@@ -55,12 +55,16 @@ def spawn_failure(program: str, code: int | None) -> str:
 
 
 def _open_descriptors() -> range:
-    """Every number above stderr that may be open now or a moment later. Closing an unused one does no harm."""
+    """Every number above stderr that may be open now or a moment later. Closing an unused one does no harm.
+
+    But glibc's posix_spawn refuses numbers from RLIMIT_NOFILE on (EBADF), and none of ours is there.
+    """
     try:
         highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     except (OSError, ValueError):
         highest = _NO_PROC_LIMIT
-    return range(3, highest + _SLACK)
+    limit = os.sysconf("SC_OPEN_MAX")
+    return range(3, min(highest + _SLACK, limit) if limit > 0 else highest + _SLACK)
 
 
 def _spawn(command: Command, stdin: int, stdout: int, stderr: int) -> int:
@@ -106,8 +110,8 @@ def _high(fd: int) -> int:
 class Process:
     """One step's process and all of its group. `done(StepResult)` is called once, when nothing more will come.
 
-    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout" or "stderr". `mark`: job id
-    and execution number, by which processes that left the group are found when the step is killed.
+    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout" or "stderr". `mark`: variables
+    (NAME=VALUE) of its environment, by which processes that left the group are found when the step is killed.
     """
 
     def __init__(
@@ -116,7 +120,7 @@ class Process:
         done: Callable[[StepResult], None],
         output_grace: float,
         lines: Callable[[str, bytes], None],
-        mark: tuple[str, int],
+        mark: tuple[str, ...],
     ) -> None:
         self._loop = loop
         self._done = done
@@ -246,7 +250,7 @@ class Process:
         """The same for what left the group; whether there was any."""
         from dc.jobs.leftovers import signal_all
 
-        return signal_all(*self._mark, number)
+        return signal_all(self._mark, number)
 
     def _kill_now(self) -> None:
         self._loop.disarm((self, "kill"))

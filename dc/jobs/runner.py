@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dc.loop import Loop
 
 PART = "jobs"
+MARKS = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
 LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, the cloud gets the tail
 
 
@@ -51,7 +52,7 @@ class Runner:
             self._fail(str(error))
             return
         self._logged = {"stdout": 0, "stderr": 0}
-        mark = (job["AWS_IOT_JOB_ID"], int(job["AWS_IOT_JOB_EXECUTION_NUMBER"]))
+        mark = tuple(f"{name}={job[name]}" for name in MARKS)
         process = Process(self._loop, self._done, self._output_grace, self._show, mark)
         failure = process.start(command)
         if failure:

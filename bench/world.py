@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""A mosquitto broker with a scripted jobs service, and the agent as a bare process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from localcloud.mosquitto import Mosquitto
+from localcloud.scripted import ScriptedJobs
+from localcloud.thing import Thing
+
+ROOT = Path(__file__).resolve().parent.parent
+QEMU = {"armv7": ["qemu-arm-static", "-cpu", "cortex-a7"], "aarch64": ["qemu-aarch64-static", "-cpu", "cortex-a53"]}
+# What the installed command of the package runs; `python -m dc` also loads runpy, half a megabyte of it.
+FROM_SOURCE = [sys.executable, "-c", "from dc.__main__ import run; run()"]
+
+
+def agent_command(arch: str) -> tuple[str, list[str]]:
+    """What to call it, and its first words. `arch`: source, host (its binary if built, else source) or a built one."""
+    here = platform.machine()
+    wanted = here if arch == "host" else arch
+    binary = ROOT / "dist" / wanted / "aws-iot-device-client"
+    if wanted == "source" or (arch == "host" and not binary.exists()):
+        return "source", FROM_SOURCE
+    if not binary.exists():
+        raise SystemExit(f"bench: {binary.relative_to(ROOT)} is not built; run: make binary ARCH={wanted}")
+    return f"binary {wanted}", [*QEMU.get(wanted, []), str(binary)] if wanted != here else [str(binary)]
+
+
+@contextmanager
+def world() -> Iterator[tuple[ScriptedJobs, Thing]]:
+    """The broker, its jobs service, and one thing with a ready configuration that logs warnings only."""
+    with TemporaryDirectory(prefix="bench-") as folder, Mosquitto() as broker:
+        thing = broker.make_thing("bench", Path(folder) / "thing")
+        thing.configure(logging={"level": "WARN", "type": "stdout"})
+        with ScriptedJobs(broker.make_service()) as service:
+            yield service, thing
+
+
+def start(command: list[str], thing: Thing) -> subprocess.Popen[bytes]:
+    """The agent, from the moment of its exec."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(thing.folder), "LOCK_FILE_PATH": "", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([*command, "--config-file", str(thing.config_path)], env=env, cwd=ROOT)
+
+
+def status_kib(pid: int, name: str) -> int:
+    """A size of /proc/PID/status, in KiB: VmRSS, RssAnon, VmHWM."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise KeyError(name)
+
+
+def cpu_ms(pid: int) -> float:
+    """CPU time of all threads so far, by the scheduler's own nanoseconds."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
+
+def wake_ups(pid: int) -> int:
+    """How often its threads gave the processor back by themselves."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+def milliseconds_since(began: float) -> float:
+    """Of the monotonic clock."""
+    return (time.monotonic() - began) * 1000

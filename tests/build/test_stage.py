@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Build stages: cached by content, built once, never half done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolchains.stage import BuildError, Builder, apply_patches, clean_environment, default_cache, hash_files
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    return Builder(tmp_path / "cache", jobs=1)
+
+
+def test_a_stage_is_built_once_and_then_taken_from_the_cache(builder: Builder) -> None:
+    runs: list[Path] = []
+
+    def build(work: Path) -> None:
+        runs.append(work)
+        (work / "result").write_text("made", encoding="utf-8")
+
+    first = builder.stage("part", ["input"], build)
+    second = builder.stage("part", ["input"], build)
+    assert first == second
+    assert len(runs) == 1
+    assert (first / "result").read_text(encoding="utf-8") == "made"
+
+
+def test_a_changed_file_among_the_inputs_builds_again(builder: Builder, tmp_path: Path) -> None:
+    source = tmp_path / "source.c"
+    source.write_text("one", encoding="utf-8")
+    first = builder.stage("part", [source], lambda work: None)
+    source.write_text("two", encoding="utf-8")
+    assert builder.stage("part", [source], lambda work: None) != first
+
+
+def test_a_changed_earlier_stage_builds_the_later_one_again(builder: Builder) -> None:
+    one = builder.stage("first", ["a"], lambda work: None)
+    other = builder.stage("first", ["b"], lambda work: None)
+    assert builder.stage("second", [one], lambda work: None) != builder.stage("second", [other], lambda work: None)
+
+
+def test_a_build_that_is_interrupted_leaves_nothing_that_looks_finished(builder: Builder) -> None:
+    def interrupted(work: Path) -> None:
+        (work / "half").write_text("half", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        builder.stage("part", ["input"], interrupted)
+    assert not [p for p in builder.cache.iterdir() if p.name.startswith("part-")]
+
+    folder = builder.stage("part", ["input"], lambda work: None)
+    assert list(folder.iterdir()) == [], "the half of the interrupted build must not be in the next one"
+
+
+def test_a_failing_command_is_told_with_its_last_output_and_the_log(builder: Builder) -> None:
+    def build(work: Path) -> None:
+        builder.run(["/bin/sh", "-c", "echo what went wrong >&2; exit 3"])
+
+    with pytest.raises(BuildError, match="what went wrong") as caught:
+        builder.stage("part", ["input"], build)
+    assert "ended with 3" in str(caught.value)
+    assert str(builder.cache / "logs") in str(caught.value)
+
+
+def test_a_command_that_is_not_installed_points_to_the_documentation(builder: Builder) -> None:
+    with pytest.raises(BuildError, match="docs/building.md"):
+        builder.stage("part", ["input"], lambda work: builder.run(["no-such-command-here"]))
+
+
+def test_the_callers_compiler_flags_and_locale_do_not_reach_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFLAGS", "-O0")
+    monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
+    environment = clean_environment()
+    assert "CFLAGS" not in environment
+    assert environment["LC_ALL"] == "C.UTF-8"
+
+
+def test_the_cache_is_outside_the_clone_and_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DC_BUILD_CACHE", str(tmp_path / "elsewhere"))
+    assert default_cache() == tmp_path / "elsewhere"
+    monkeypatch.delenv("DC_BUILD_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert default_cache() == tmp_path / "xdg/aws-iot-device-client-build"
+
+
+def test_the_hash_of_a_folder_tells_renamed_and_changed_files(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("text", encoding="utf-8")
+    before = hash_files([folder])
+    (folder / "a").rename(folder / "b")
+    renamed = hash_files([folder])
+    (folder / "b").write_text("other", encoding="utf-8")
+    assert len({before, renamed, hash_files([folder])}) == 3
+
+
+def test_a_patch_that_no_longer_fits_its_source_ends_the_build(builder: Builder) -> None:
+    def build(work: Path) -> None:
+        (work / "build.rs").write_text("fn main() {}\n", encoding="utf-8")
+        apply_patches(builder, "orjson", work)
+
+    with pytest.raises(BuildError, match="patch"):
+        builder.stage("part", ["input"], build)

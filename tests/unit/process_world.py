@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""A loop that runs real processes the way the agent does, and gives up on a hang."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dc.jobs.handlers import Command
+from dc.jobs.outcome import StepResult
+from dc.jobs.process import Process
+from dc.loop import Loop
+
+DEADLINE = 30.0
+ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "AWS_IOT_JOB_ID": "unit-test", "AWS_IOT_JOB_EXECUTION_NUMBER": "7"}
+
+
+class World:
+    """`run` and `start` a command; `seen` is what was shown for the log: stream and chunk."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self.loop = Loop(self._note_error)
+        self.process: Process | None = None
+        self.results: list[StepResult] = []
+        self.seen: list[tuple[str, bytes]] = []
+        self.loop.on_signal(signal.SIGCHLD, self._child_changed)
+
+    def _note_error(self) -> None:
+        import traceback
+
+        self.errors.append(traceback.format_exc())
+
+    def _child_changed(self) -> None:
+        if self.process is not None:
+            self.process.child_changed()
+
+    def _done(self, result: StepResult) -> None:
+        self.results.append(result)
+
+    def start(self, command: Command, output_grace: float = 20.0) -> str:
+        """Start `command`; the reason if it can't."""
+        mark = (ENV["AWS_IOT_JOB_ID"], int(ENV["AWS_IOT_JOB_EXECUTION_NUMBER"]))
+        self.process = Process(
+            self.loop, self._done, output_grace, lambda stream, chunk: self.seen.append((stream, chunk)), mark
+        )
+        return self.process.start(command)
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Run the loop until the condition holds; fails after the deadline."""
+        end = time.monotonic() + DEADLINE
+
+        def look() -> None:
+            if condition() or time.monotonic() > end:
+                self.loop.stop()
+            else:
+                self.loop.arm("look", 0.002, look)
+
+        look_now = not condition()
+        if look_now:
+            self.loop.arm("look", 0.0, look)
+            self.loop.run()
+        self.loop.disarm("look")
+        assert not self.errors, self.errors[0]
+        assert condition(), f"not within {DEADLINE} s: {what}"
+
+    def finish(self) -> StepResult:
+        """Wait for the one result; anything that would come later is a failure."""
+        self.until(lambda: self.results, "the step's end")
+        (result,) = self.results
+        self.results.clear()
+        return result
+
+    def run(self, command: Command, output_grace: float = 20.0) -> StepResult:
+        failure = self.start(command, output_grace)
+        assert failure == ""
+        return self.finish()
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """A World whose process and descriptors are gone afterwards."""
+    before = signal.getsignal(signal.SIGCHLD)
+    made = World()
+    try:
+        yield made
+    finally:
+        if made.process is not None and made.process.pid:
+            try:
+                os.killpg(made.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, before)
+        os.close(made.loop._wake_read)
+        os.close(made.loop._wake_write)
+
+
+def shell(script: str, *arguments: str, **env: str) -> Command:
+    """`script` run by /bin/sh."""
+    return Command("/bin/sh", ("sh", "-c", script, "sh", *arguments), {**ENV, **env})
+
+
+def file_command(path: Path, *arguments: str) -> Command:
+    return Command(str(path), (str(path), *arguments), dict(ENV))
+
+
+def descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"

@@ -1,0 +1,288 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The program as it is called: what it prints, where, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import dc.client
+from dc import cli, features
+from dc.config import load
+from dc.config.model import SETTINGS, Config
+from dc.version import VERSION
+
+ROOT = Path(__file__).parents[2]
+KEY = "-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----\n"
+CERT = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"
+# What reading the configuration may load besides the interpreter's own start (measured on CPython 3.11).
+DAEMON_MODULES = {
+    "__future__",
+    "_datetime",
+    "dc",
+    "dc.cli",
+    "dc.config",
+    "dc.config.checks",
+    "dc.config.convert",
+    "dc.config.file",
+    "dc.config.flags",
+    "dc.config.load",
+    "dc.config.model",
+    "dc.config.paths",
+    "dc.config.rules",
+    "dc.features",
+    "dc.jsonlib",
+    "orjson",
+    "orjson.orjson",
+}
+
+
+class Program:
+    """A home folder with a usable configuration, and the program called in it."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.capture = capture
+        folder.chmod(0o700)
+        own = folder / ".aws-iot-device-client"
+        own.mkdir(mode=0o700)
+        for name, text in (("key.pem", KEY), ("cert.pem", CERT)):
+            (own / name).write_text(text)
+            (own / name).chmod(0o600)
+        self.file = own / "aws-iot-device-client.conf"
+        self.settings: dict[str, object] = {
+            "endpoint": "h:8883",
+            "cert": str(own / "cert.pem"),
+            "key": str(own / "key.pem"),
+            "thing-name": "t",
+        }
+        self.write()
+        self.environ = {"HOME": str(folder)}
+        self.out = self.err = ""
+        self.started: list[Config] = []
+        self.warnings: Sequence[str] = ()
+
+    def write(self, **more: object) -> None:
+        self.file.write_text(json.dumps(self.settings | more))
+        self.file.chmod(0o640)
+
+    def __call__(self, *arguments: str) -> int:
+        status = cli.main(["aws-iot-device-client", *arguments], self.environ)
+        self.out, self.err = self.capture.readouterr()
+        return status
+
+    def run(self, config: Config, warnings: Sequence[str]) -> int:
+        """Stands in for the agent."""
+        self.started.append(config)
+        self.warnings = warnings
+        return 7
+
+
+@pytest.fixture
+def program(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
+    program = Program(tmp_path, capfd)
+    monkeypatch.setattr(dc.client, "run", program.run)
+    monkeypatch.setattr(load, "SYSTEM_FILES", ())
+    return program
+
+
+def test_the_agent_gets_the_configuration_and_its_status_is_the_programs(program: Program) -> None:
+    program.write(tunneling={"enabled": True})
+    assert program() == 7
+    (config,) = program.started
+    assert (config.endpoint, config.port, config.thing_name) == ("h", 8883, "t")
+    assert [line.split(":")[0] for line in program.warnings] == ["tunneling is not in this build"]
+    assert program.out + program.err == ""
+
+
+def test_errors_are_told_as_the_cpp_client_does_and_then_explained(program: Program) -> None:
+    Path(str(program.settings["key"])).chmod(0o644)
+    program.write(**{"thing-name": ""})
+    assert program() == 1
+    first, *rest = program.err.splitlines()
+    assert first == "AWS IoT Device Client must abort execution, reason: Invalid configuration"
+    assert "  not set: thing-name" in rest
+    assert any("mend: chmod 600" in line for line in rest)
+    assert (program.out, program.started) == ("", [])
+
+
+@pytest.mark.parametrize("arguments", [["--nosuch"], ["--cert"], ["x"], ["--cert", "a", "--cert", "b"]])
+def test_a_wrong_command_line_never_starts_the_agent(program: Program, arguments: list[str]) -> None:
+    assert program(*arguments) == 1
+    assert program.err.startswith("AWS IoT Device Client must abort execution, reason: Invalid configuration\n")
+    assert program.started == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--nosuch", "--help"], ["--cert", "--help", "--version"]])
+def test_help_wins_wherever_it_stands_and_names_every_flag_and_key(program: Program, arguments: list[str]) -> None:
+    assert program(*arguments) == 0
+    words = program.out.split()
+    assert program.out.startswith("aws-iot-device-client: ")
+    assert {row.flag for row in SETTINGS if row.flag} <= set(words)
+    assert {row.name for row in SETTINGS if row.in_file and row.available and not row.flag} <= set(words)
+    assert max(len(line) for line in program.out.splitlines()) <= 100
+    assert program.err == ""
+
+
+def test_version_comes_first_as_the_cpp_client_writes_it(program: Program) -> None:
+    assert program("--version") == 0
+    assert program.out.splitlines()[0] == f"v{VERSION}"
+    assert "features: jobs" in program.out
+
+
+def test_version_of_a_build_says_how_it_was_made(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = ModuleType("dc_buildinfo")
+    fields = {"VERSION": "9.9", "REVISION": "abc1234", "ARCH": "armv7", "LIBC": "musl 1", "CPYTHON": "3.13.5"}
+    build.__dict__.update(fields | {"AWSCRT": "0.38.1", "ORJSON": "3.13.0", "NUITKA": "2.8", "FEATURES": ()})
+    monkeypatch.setitem(sys.modules, "dc_buildinfo", build)
+    assert program("--version") == 0
+    assert program.out.splitlines() == [
+        "v9.9-abc1234",
+        "revision: abc1234",
+        "arch: armv7",
+        "libc: musl 1",
+        "cpython: 3.13.5",
+        "awscrt: 0.38.1",
+        "orjson: 3.13.0",
+        "nuitka: 2.8",
+        "features: none",
+    ]
+
+
+def test_default_settings_are_valid_json_with_mode_640(program: Program) -> None:
+    path = program.folder / "new.conf"
+    assert program("--export-default-settings", "~/new.conf") == 0
+    assert path.stat().st_mode & 0o777 == 0o640
+    document = json.loads(path.read_text())
+    assert document["jobs"]["handler-directory"] == "~/.aws-iot-device-client/jobs/"
+    assert document["tunneling"]["enabled"] is False
+    assert program.out == f"Default settings written to {path}\n"
+    assert program.started == []
+
+
+def test_exporting_never_overwrites_a_file_that_holds_something(program: Program) -> None:
+    before = program.file.read_text()
+    assert program("--export-default-settings", str(program.file)) == 1
+    assert "exists and is not empty" in program.err
+    assert program.file.read_text() == before
+    empty = program.folder / "empty"
+    empty.touch()
+    assert program("--export-default-settings", str(empty)) == 0
+
+
+def test_exporting_into_a_missing_folder_says_so(program: Program) -> None:
+    assert program("--export-default-settings", "/no/such/folder/f") == 1
+    assert "can't be written: No such file or directory" in program.err
+
+
+def test_check_config_prints_every_setting_with_its_origin(program: Program) -> None:
+    program.write(logging={"level": "warn"}, **{"device-defender": {"interval": 5}})
+    program.environ["LOCK_FILE_PATH"] = "/tmp"
+    assert program("--check-config", "--enable-jobs", "true") == 0
+    for line in (
+        f"configuration file: {program.file}",
+        f'endpoint = "h:8883"    (file {program.file})',
+        f'logging.level = "WARN"    (file {program.file})',
+        'logging.type = "stdout"    (default)',
+        "jobs.enabled = true    (flag --enable-jobs)",
+        f'jobs.handler-directory = "{program.folder}/.aws-iot-device-client/jobs"    (default)',
+        'LOCK_FILE_PATH = "/tmp"    (env LOCK_FILE_PATH)',
+        f"device-defender.interval = 5 [not in this build]    (file {program.file})",
+        "The configuration is usable.",
+    ):
+        assert line in program.out.splitlines()
+    assert {row.name for row in SETTINGS if row.attr} <= {line.split(" ")[0] for line in program.out.splitlines()}
+    assert program.started == []
+
+
+def test_check_config_masks_secrets(program: Program) -> None:
+    program.write(**{"secure-element": {"secure-element-pin": "hush1234"}})
+    program.environ["AWSIOT_TUNNEL_ACCESS_TOKEN"] = "hush5678"
+    assert program("--check-config", "--fleet-provisioning-template-parameters", "hush") == 0
+    assert "hush" not in program.out
+    assert program.out.count("********") == 3
+
+
+def test_check_config_tells_all_errors_and_warnings_and_fails(program: Program) -> None:
+    Path(str(program.settings["key"])).chmod(0o644)
+    program.write(tunneling={"enabled": True}, **{"thing-name": "a b"})
+    assert program("--check-config") == 1
+    lines = program.out.splitlines()
+    assert [line.split(":")[0] for line in lines[-6:-1]] == ["warning", "error", "  mend", "error", "  mend"]
+    assert lines[-1] == "The configuration is not usable: 2 errors."
+
+
+def test_check_config_makes_nothing(program: Program) -> None:
+    program.write(logging={"type": "file", "file": "~/log/a.log"})
+    before = sorted(os.listdir(program.folder))
+    assert program("--check-config") == 0
+    assert sorted(os.listdir(program.folder)) == before
+    assert program() == 7
+    assert (program.folder / "log").is_dir()
+
+
+def test_jobs_flag_in_a_build_without_jobs_is_a_clear_error(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "FEATURES", ())
+    assert program("--enable-jobs", "true") == 1
+    assert "this build was made without the jobs feature" in program.err
+
+
+def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[list[str]] = []
+    module = ModuleType("a_command")
+
+    def main(arguments: list[str]) -> int:
+        got.append(arguments)
+        return 9
+
+    module.__dict__["main"] = main
+    monkeypatch.setitem(sys.modules, "a_command", module)
+    monkeypatch.setitem(cli.COMMANDS, "do", "a_command")
+    program.file.write_text("not json")
+    assert program("do", "--help", "x") == 9
+    assert got == [["--help", "x"]]
+    assert program("--cert", "do") == 1
+
+
+def test_the_internal_command_is_the_trampolines() -> None:
+    assert cli.COMMANDS["--internal-run-as"] == "dc.jobs.trampoline"
+
+
+def test_output_that_no_one_reads_is_no_failure(program: Program) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    cli.write(writer, "x" * 100_000)
+    os.close(writer)
+    cli.write(writer, "x")
+
+
+def test_names_that_are_not_utf_8_are_printed_escaped(program: Program) -> None:
+    assert program("--config-file", os.fsdecode(b"/no/\xff.conf")) == 1
+    assert "/no/\\udcff.conf: no such file" in program.err
+
+
+def test_python_m_dc_is_the_program(program: Program) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dc", "--check-config"], cwd=ROOT, env=program.environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("The configuration is usable.\n")
+
+
+def test_reading_the_configuration_loads_no_module_beyond_the_list(program: Program) -> None:
+    code = (
+        "import sys; before = set(sys.modules); import os; from dc import cli; from dc.config import flags;"
+        "loaded = cli._load(flags.parse([]), os.environ, prepare=False); assert not loaded.errors, loaded.errors;"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=program.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) - DAEMON_MODULES == set()

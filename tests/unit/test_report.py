@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""statusDetails: what AWS's rules say about keys and values holds for whatever a handler prints."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dc.jobs.report import (
+    AS_IS,
+    BARE,
+    MAX_CHARACTERS,
+    MAX_PAIRS,
+    ONE_LINE,
+    Tail,
+    clean,
+    details,
+    first_units,
+    last_units,
+    output,
+    reduced,
+)
+
+KEY = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+# ECMA-48 in one pattern: CSI; the strings OSC, DCS, SOS, PM, APC; every other escape.
+ESCAPE = re.compile(r"\x1b\[[ -?]*[@-~]?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*.?", re.DOTALL)
+# Characters that matter more than others: controls, pieces of escapes, astral ones, separators, category C of all kinds.
+SPICE = st.sampled_from(
+    "\x1b\x1b[]PX^_\\\x07\x9b\r\n\t\0mK;1 ?é✓\U0001f600\U0001f468\u200d\u200b\ufeff\u00ad\ue000\U000e0001\u2028\xa0\x85"
+)
+TEXT = st.text(SPICE | st.characters(), max_size=60)
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def in_c(character: str) -> bool:
+    return unicodedata.category(character).startswith("C")
+
+
+def naive_clean(text: str) -> str:
+    text = ESCAPE.sub("", text).replace("\r\n", "\n")
+    return "".join(c if c in "\n\t" or not in_c(c) else " " for c in text)
+
+
+def printed(data: bytes) -> str:
+    tail = Tail()
+    tail.feed(data)
+    return output(tail)
+
+
+def assert_accepted_by_aws(pairs: dict[str, str], newlines: bool) -> None:
+    assert len(pairs) <= MAX_PAIRS
+    for key, value in pairs.items():
+        assert KEY.fullmatch(key)
+        assert 1 <= units(value) <= MAX_CHARACTERS
+        forbidden = {c for c in value if in_c(c)} - (set("\n\t") if newlines else set())
+        assert not forbidden, f"{key}: {forbidden!r}"
+
+
+@settings(max_examples=1000, deadline=None)
+@given(TEXT)
+@example("\x1b")
+@example("\x1b[")
+@example("\x1b]0;title")
+@example("a\x1b]8;;https://x\x1b\\b\x1b]8;;\x1b\\c")
+@example("\ud800\udfff")
+def test_clean_is_what_a_plain_model_says(text: str) -> None:
+    assert clean(text) == naive_clean(text)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m\r\n", "red\n"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b(Bascii\x1b=", "ascii"),
+        ("10%\r20%\rdone\n", "10% 20% done\n"),
+        ("a\x00b\x07c\x7fd", "a b c d"),
+        ("é ✓ 😀 \u2028 \u00a0%", "é ✓ 😀 \u2028 \u00a0%"),
+        ("zero\u200bwidth\ufeff\u00ad\u200d\ue000", "zero width    "),
+        ("tab\tstays\n", "tab\tstays\n"),
+    ],
+)
+def test_what_a_terminal_would_interpret_is_taken_out(raw: str, shown: str) -> None:
+    assert clean(raw) == shown
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.binary(max_size=120) | TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")), TEXT, TEXT)
+def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reason: str, step: str) -> None:
+    pairs = details(reason, printed(data * 40), printed(data), {"step": step * 40})
+    assert_accepted_by_aws(reduced(pairs, AS_IS), newlines=True)
+    assert_accepted_by_aws(reduced(pairs, ONE_LINE), newlines=False)
+    assert reduced(pairs, BARE) == {}
+    assert list(reduced(pairs, ONE_LINE)) == list(pairs)
+    assert {key: units(value) for key, value in reduced(pairs, ONE_LINE).items()} == {
+        key: units(value) for key, value in pairs.items()
+    }
+
+
+@settings(max_examples=500, deadline=None)
+@given(TEXT, st.integers(0, 40))
+def test_a_cut_keeps_as_many_whole_characters_as_fit(text: str, limit: int) -> None:
+    ends = [text[i:] for i in range(len(text) + 1) if units(text[i:]) <= limit]
+    assert last_units(text, limit) == max(ends, key=len)
+    starts = [text[:i] for i in range(len(text) + 1) if units(text[:i]) <= limit]
+    assert first_units(text, limit) == max(starts, key=len)
+
+
+def test_a_cut_never_halves_a_character_that_is_two_units() -> None:
+    assert last_units("😀" * 600) == "😀" * 512
+    assert last_units("a" + "😀" * 511 + "b") == "a" + "😀" * 511 + "b"
+    assert last_units("😀" * 512 + "b") == "😀" * 511 + "b"
+    assert first_units("b" + "😀" * 512) == "b" + "😀" * 511
+
+
+def test_the_names_are_those_of_the_seed_page_and_empty_ones_are_left_out() -> None:
+    assert details("Exited with status: 1", "", "mv: cannot stat\n") == {
+        "reason": "Exited with status: 1",
+        "stderr": "mv: cannot stat\n",
+    }
+    assert list(details("r", "o", "e", {"step": "s"})) == ["reason", "step", "stdout", "stderr"]
+    assert details("") == {}
+
+
+def test_the_reason_keeps_its_start_and_a_stream_its_end() -> None:
+    text = "".join(f"{n:05d} " for n in range(1000))
+    assert details(text)["reason"] == text[:1024]
+    assert printed(text.encode()) == text[-1024:]
+
+
+def test_reducing_keeps_the_original_untouched() -> None:
+    pairs = {"stderr": "a\nb\tc\u00a0d"}
+    assert reduced(pairs, ONE_LINE) == {"stderr": "a b c d"}
+    assert pairs == {"stderr": "a\nb\tc\u00a0d"}
+    assert reduced(pairs, AS_IS) == pairs
+    assert reduced(pairs, AS_IS) is not pairs

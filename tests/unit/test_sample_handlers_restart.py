@@ -1,0 +1,312 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sample job handlers for services, and the ones that end the agent or the board and are run again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from handler_world import JOB_ID, OTHER_USER, World, let_go, tool, until
+
+from dc.jobs import leftovers
+
+AGENT = "aws-iot-device-client"
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return World(tmp_path, request.param)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> World:
+    """A world where a tool that is also a BusyBox applet can be missing: dash only."""
+    return World(tmp_path, "dash")
+
+
+# --- services -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["start", "stop", "restart"])
+@pytest.mark.parametrize("manager", ["systemctl", "rc-service", "service", "init.d"])
+def test_each_service_manager_is_asked_in_its_own_way(world: World, manager: str, action: str) -> None:
+    wanted = []
+    for service in ("cron", "getty@tty1"):
+        if manager == "init.d":
+            world.fake(service, folder=world.init_d)
+            wanted.append([service, action])
+        else:
+            world.fake(manager)
+            wanted.append([manager, action, service] if manager == "systemctl" else [manager, service, action])
+    world.succeed(f"{action}-services.sh", "", "cron getty@tty1")
+    assert world.calls() == wanted
+
+
+def test_a_failing_service_does_not_keep_the_others_from_being_started(world: World) -> None:
+    world.fake("systemctl", '[ "$2" = good ]')
+    assert "could not start: bad worse" in world.refuse("start-services.sh", "", "bad", "good", "worse")
+    assert [call[2] for call in world.calls()] == ["bad", "good", "worse"]
+
+
+def test_without_a_service_manager_the_message_names_what_was_wanted(world: World) -> None:
+    world.init_d.rmdir()
+    assert "wanted systemctl, rc-service or service" in world.refuse("stop-services.sh", "", "cron")
+
+
+def test_a_path_in_place_of_a_service_is_refused(world: World) -> None:
+    world.fake("evil", folder=world.root)
+    assert "holds no '/'" in world.refuse("start-services.sh", "", "../evil", code=2)
+    assert world.calls() == []
+
+
+# --- restarting the agent itself ----------------------------------------------------------------------------
+
+
+def under_another_agent(world: World, handler: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Runs the handler as the child of a process other than this one."""
+    program = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    return subprocess.run(
+        [sys.executable, "-c", program, *world.argv(handler, args)],
+        env=world.env | env,
+        capture_output=True,
+        text=True,
+    )
+
+
+def killed_once(world: World, handler: str, *args: str, asked: Sequence[str]) -> None:
+    """Runs the handler until it has made this call, then kills it, as the agent's end or a power cut does."""
+    process = world.start(handler, *args, JOB_HANDLER_REBOOT_WAIT="600", JOB_HANDLER_RESTART_WAIT="600")
+    try:
+        until(lambda: list(asked) in world.calls() or process.poll() is not None, f"{asked} is called")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+    out, err = process.communicate()
+    assert process.returncode == -signal.SIGKILL, (out, err)
+
+
+@pytest.mark.parametrize("name", [AGENT, AGENT + ".service"])
+def test_the_agent_is_restarted_last_and_the_next_agent_reports_it_once(world: World, name: str) -> None:
+    world.fake("systemctl")
+    asked = ["systemctl", "--no-block", "restart", name]
+    killed_once(world, "restart-services.sh", "", f"{name} cron", asked=asked)
+    assert world.calls() == [["systemctl", "restart", "cron"], asked]
+    world.log.unlink()
+    done = under_another_agent(world, "restart-services.sh", "", f"{name} cron")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert world.calls() == []
+    assert not list(world.state.iterdir())
+    # Asked for again, it is done again.
+    killed_once(world, "restart-services.sh", "", name, asked=asked)
+
+
+def test_a_rerun_under_the_same_agent_asks_again(world: World) -> None:
+    world.fake("systemctl")
+    for _ in range(2):
+        world.log.unlink(missing_ok=True)
+        killed_once(world, "restart-services.sh", "", AGENT, asked=["systemctl", "--no-block", "restart", AGENT])
+
+
+def test_a_new_agent_that_happens_to_get_the_old_pid_is_told_by_its_start_time(world: World) -> None:
+    world.fake("systemctl")
+    killed_once(world, "restart-services.sh", "", AGENT, asked=["systemctl", "--no-block", "restart", AGENT])
+    lock = world.state / "restart-services.lock"
+    job, identity = lock.read_text().splitlines()
+    boot, pid, start = identity.split()
+    assert pid == str(os.getpid())
+    lock.write_text(f"{job}\n{boot} {pid} {int(start) - 1}\n")
+    world.succeed("restart-services.sh", "", AGENT)
+
+
+def test_an_agent_that_is_not_restarted_in_time_is_a_failure_and_leaves_no_note(world: World) -> None:
+    world.fake("systemctl")
+    assert "same agent still runs" in world.refuse("restart-services.sh", "", AGENT)
+    assert not list(world.state.iterdir())
+
+
+def test_the_agent_is_not_restarted_when_another_service_failed(world: World) -> None:
+    world.fake("systemctl", "exit 3")
+    assert "could not restart: cron" in world.refuse("restart-services.sh", "", AGENT, "cron")
+    assert world.calls() == [["systemctl", "restart", "cron"]]
+
+
+@pytest.mark.parametrize("manager", ["systemctl", "service"])
+def test_a_refused_restart_of_the_agent_fails_at_once(world: World, manager: str) -> None:
+    world.fake(manager, "exit 4")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    assert "exit status 4" in world.refuse("restart-services.sh", "", AGENT, JOB_HANDLER_RESTART_WAIT="600")
+    assert not list(world.state.iterdir())
+
+
+def test_without_systemd_the_restart_command_outlives_the_end_of_the_agent(world: World) -> None:
+    """The agent ends all that belongs to the job while it goes down, and the new agent is not up yet."""
+    gate, done = world.root / "gate", world.root / "done"
+    os.mkfifo(gate)
+    world.fake("service", f"read -r line <'{gate}'; echo up >'{done}'")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    killed_once(world, "restart-services.sh", "", AGENT, asked=["service", AGENT, "restart"])
+    leftovers.signal_all(JOB_ID, 1, signal.SIGKILL)
+    let_go(gate)
+    until(lambda: done.exists() and done.read_text(), "the restart command went on")
+    assert world.calls("service") == [["service", AGENT, "restart"]]
+
+
+# --- reboot -------------------------------------------------------------------------------------------------
+
+
+def note(world: World) -> Path:
+    return world.state / "reboot.lock"
+
+
+def after_a_boot(world: World) -> None:
+    """As if the board had been booted since: the note holds another boot id than the kernel does now."""
+    job, boot = note(world).read_text().splitlines()
+    assert boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    note(world).write_text(f"{job}\n00000000-0000-4000-8000-000000000000\n")
+    world.log.unlink()
+
+
+def test_the_run_after_the_boot_succeeds_and_reboots_no_more(world: World) -> None:
+    world.fake("reboot")
+    killed_once(world, "reboot.sh", "", asked=["reboot"])
+    assert world.calls() == [["reboot"]]
+    after_a_boot(world)
+    assert "was rebooted" in world.succeed("reboot.sh", "")
+    assert world.calls() == []
+    assert not list(world.state.iterdir())
+
+
+def test_the_word_of_the_agent_that_the_board_was_rebooted_is_enough(world: World) -> None:
+    world.fake("reboot")
+    world.succeed("reboot.sh", "", AWS_IOT_JOB_REBOOTED="true")
+    assert world.calls() == []
+    assert "still runs" in world.refuse("reboot.sh", "", AWS_IOT_JOB_REBOOTED="false")
+    assert world.calls() == [["reboot"]]
+
+
+def test_the_next_reboot_job_does_reboot_although_an_older_one_left_its_note(world: World) -> None:
+    world.fake("reboot")
+    for key, value in (
+        ("AWS_IOT_JOB_ID", JOB_ID + "-2"),
+        ("AWS_IOT_JOB_EXECUTION_NUMBER", "2"),
+        ("AWS_IOT_JOB_STEP_NAME", "step-2"),
+    ):
+        killed_once(world, "reboot.sh", asked=["reboot"])
+        after_a_boot(world)
+        older, world.env = world.env, world.env | {key: value}
+        assert "still runs" in world.refuse("reboot.sh")
+        assert world.calls() == [["reboot"]]
+        world.log.unlink()
+        world.env = older
+
+
+def test_a_torn_note_counts_for_nothing(world: World) -> None:
+    world.fake("reboot")
+    world.state.mkdir()
+    note(world).write_text(f"{JOB_ID} 1 step-1\n")
+    assert "still runs" in world.refuse("reboot.sh")
+    assert world.calls() == [["reboot"]]
+
+
+def test_a_handler_killed_before_the_boot_asks_again(world: World) -> None:
+    world.fake("reboot")
+    killed_once(world, "reboot.sh", "", asked=["reboot"])
+    world.log.unlink()
+    killed_once(world, "reboot.sh", "", asked=["reboot"])
+    assert world.calls() == [["reboot"]]
+
+
+def test_a_reboot_that_does_not_come_is_a_failure_and_leaves_no_note(world: World) -> None:
+    world.fake("reboot", "echo 'going down' >&2")
+    assert "still runs after 0 s" in world.refuse("reboot.sh", "")
+    assert not note(world).exists()
+
+
+def test_a_refused_reboot_is_a_failure_and_leaves_no_note(world: World) -> None:
+    world.fake("sudo", "exit 7")
+    assert "exit status 7" in world.refuse("reboot.sh", OTHER_USER, JOB_HANDLER_REBOOT_WAIT="600")
+    assert world.calls() == [["sudo", "-n", "-u", OTHER_USER, "--", "reboot"]]
+    assert not note(world).exists()
+
+
+def test_the_note_is_on_disk_before_the_reboot_and_for_the_agent_only(world: World) -> None:
+    world.fake("sync", f"ls -l '{note(world)}' >>'{world.root}/synced'")
+    world.link("ls")
+    world.fake("reboot", f"cp -p '{note(world)}' '{world.root}/seen'; cp '{world.root}/synced' '{world.root}/before'")
+    world.refuse("reboot.sh")
+    assert (world.root / "seen").read_text().startswith(f"{JOB_ID} 1 step-1\n")
+    assert (world.root / "seen").stat().st_mode & 0o777 == 0o600
+    assert (world.root / "before").read_text().startswith("-rw-------")
+    assert world.state.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ramfs"])
+def test_a_state_folder_that_forgets_is_refused_before_the_reboot(world: World, kind: str) -> None:
+    world.fake("reboot")
+    world.fake("stat", f"echo {kind}")
+    assert "is in memory" in world.refuse("reboot.sh")
+    assert world.calls() == []
+
+
+def test_a_note_that_can_not_be_written_forbids_the_reboot(world: World) -> None:
+    world.fake("reboot")
+    note(world).with_name("reboot.lock.new").mkdir(parents=True)
+    done = world.run("reboot.sh")
+    assert done.returncode == 1 and "can't write" in done.stderr
+    assert world.calls() == []
+
+
+# --- shutdown -----------------------------------------------------------------------------------------------
+
+
+def test_shutdown_leaves_a_minute_to_report_the_job(world: World) -> None:
+    world.fake("shutdown", "echo 'Shutdown scheduled' >&2")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    world.succeed("shutdown.sh", "")
+    assert world.calls("shutdown", "poweroff") == [["shutdown", "-h", "+1"]]
+
+
+def test_without_shutdown_the_poweroff_of_busybox_counts_down(world: World) -> None:
+    world.fake("poweroff")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    world.succeed("shutdown.sh", "")
+    assert world.calls("shutdown", "poweroff") == [["poweroff", "-d", "60"]]
+
+
+def test_without_setsid_the_shutdown_is_asked_for_all_the_same(bare: World) -> None:
+    bare.fake("shutdown")
+    bare.succeed("shutdown.sh", "")
+    assert bare.calls() == [["shutdown", "-h", "+1"]]
+
+
+def test_a_refused_shutdown_is_a_failure(world: World) -> None:
+    world.fake("sudo", "exit 1")
+    world.fake("shutdown")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    assert "shutdown refused with exit status 1" in world.refuse("shutdown.sh", OTHER_USER)
+    assert world.calls("shutdown") == []
+
+
+def test_a_countdown_in_the_foreground_does_not_hold_the_job_and_outlives_it(world: World) -> None:
+    gate, done = world.root / "gate", world.root / "done"
+    os.mkfifo(gate)
+    world.fake("shutdown", f"read -r line <'{gate}'; echo off >'{done}'")
+    world.fake("setsid", f'exec {tool("setsid")} "$@"')
+    process = world.start("shutdown.sh", "", JOB_HANDLER_SHUTDOWN_TRIES="1")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, ""), (out, err)
+    until(lambda: world.calls("shutdown"), "shutdown is called")
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    let_go(gate)
+    until(lambda: done.exists() and done.read_text(), "the countdown went on")
+
+
+def test_with_neither_shutdown_nor_poweroff_the_message_says_so(bare: World) -> None:
+    assert "neither shutdown nor poweroff" in bare.refuse("shutdown.sh", "")
