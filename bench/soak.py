@@ -8,7 +8,7 @@ import argparse
 import time
 from pathlib import Path
 
-from bench.world import agent_command, start, status_kib, world
+from bench.world import agent, start, status_kib, world
 
 BATCH = 50
 WARM = 2000
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--arch", default="host", help="host (default), source, or a built architecture")
     parser.add_argument("--jobs", type=int, default=100_000)
     asked = parser.parse_args()
-    name, command = agent_command(asked.arch)
+    name, command = agent(asked.arch)
     warm = min(WARM, asked.jobs // 2)
     print(f"{name}: {asked.jobs} jobs; anonymous memory after the last against that after job {warm}")
     with world() as (service, thing):

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.world import agent_command, cpu_ms, milliseconds_since, start, status_kib, wake_ups, world
+from bench.world import agent, cpu_ms, milliseconds_since, start, status_kib, wake_ups, world
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--idle", type=float, default=60.0, help="seconds to watch an idle agent")
     asked = parser.parse_args()
-    name, command = agent_command(asked.arch)
+    name, command = agent(asked.arch)
     with world() as (service, thing):
         once(command, service, thing, 0.5)  # not counted: fills caches, writes .pyc files
         agents, bares = [], []

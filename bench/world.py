@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -14,26 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from localcloud.command import ROOT, SOURCE, MissingTarget, agent_command, best_target
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 
-ROOT = Path(__file__).resolve().parent.parent
-QEMU = {"armv7": ["qemu-arm-static", "-cpu", "cortex-a7"], "aarch64": ["qemu-aarch64-static", "-cpu", "cortex-a53"]}
 # What the installed command of the package runs; `python -m dc` also loads runpy, half a megabyte of it.
 FROM_SOURCE = [sys.executable, "-c", "from dc.__main__ import run; run()"]
 
 
-def agent_command(arch: str) -> tuple[str, list[str]]:
+def agent(arch: str) -> tuple[str, list[str]]:
     """What to call it, and its first words. `arch`: source, host (its binary if built, else source) or a built one."""
-    here = platform.machine()
-    wanted = here if arch == "host" else arch
-    binary = ROOT / "dist" / wanted / "aws-iot-device-client"
-    if wanted == "source" or (arch == "host" and not binary.exists()):
-        return "source", FROM_SOURCE
-    if not binary.exists():
-        raise SystemExit(f"bench: {binary.relative_to(ROOT)} is not built; run: make binary ARCH={wanted}")
-    return f"binary {wanted}", [*QEMU.get(wanted, []), str(binary)] if wanted != here else [str(binary)]
+    target = best_target() if arch == "host" else arch
+    try:
+        return target, FROM_SOURCE if target == SOURCE else agent_command(target)
+    except MissingTarget as error:
+        raise SystemExit(f"bench: {error}") from None
 
 
 @contextmanager

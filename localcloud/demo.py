@@ -22,15 +22,8 @@ from pathlib import Path
 
 from dc.log import plain
 from localcloud.cloud import TERMINAL, Cloud
-from localcloud.demo_agent import (
-    ARCHITECTURES,
-    ROOT,
-    SOURCE,
-    STOP_SECONDS,
-    AgentError,
-    DemoAgent,
-    agent_command,
-)
+from localcloud.command import ARCHITECTURES, ROOT, SOURCE, MissingTarget, agent_command, best_target
+from localcloud.demo_agent import STOP_SECONDS, AgentError, DemoAgent
 from localcloud.demo_jobs import FAILING, JOBS, SHOWN_CHARACTERS, write_handlers
 from localcloud.demo_signals import Stopped, interrupts
 from localcloud.demo_table import REDRAW_SECONDS, Row, Screen
@@ -177,9 +170,7 @@ class Demo:
                 say(f"  {row.job.job_id:<16} {key:<7} {plain(text).rstrip()}")
         say(f"\n$ {shlex.join(('aws', *self.describe_words()))}\n{failed.rstrip()}\n")
         if self._peak is not None:
-            say(
-                f"The agent never held more than {self._peak:.1f} MB of memory, the 100 MB talker included.\n"
-            )
+            say(f"The agent never held more than {self._peak:.1f} MB of memory, the 100 MB talker included.\n")
 
     def describe_words(self) -> tuple[str, ...]:
         """The words after `aws` that describe the failed execution."""
@@ -203,7 +194,7 @@ def main() -> int:
     interrupts.install()
     screen = Screen(sys.stdout, rows=len(JOBS) + 4)
     try:
-        command = agent_command(options.arch)
+        command = agent_command(options.arch or best_target())
         with ExitStack() as stack:
             try:
                 return _show(screen, stack, command, keep=options.keep)
@@ -213,7 +204,7 @@ def main() -> int:
                     stack.close()
     except Stopped as stopped:
         return 128 + stopped.signum
-    except (AgentError, CloudError, TimeoutError) as error:
+    except (AgentError, CloudError, MissingTarget, TimeoutError) as error:
         sys.stderr.write(f"demo: {error}\n")
     except BrokenPipeError:
         # Nobody reads on (`| head`): the interpreter's own last flush must not complain either.
@@ -248,9 +239,7 @@ def _show(screen: Screen, stack: ExitStack, command: list[str], *, keep: bool) -
     stack.callback(demo.end_command)
     with screen.step(f"starting the agent, {_relative(command)}"):
         demo.start_agent()
-        wait_until(
-            demo.connected, CONNECT_SECONDS, lambda: f"the agent to connect; its log:\n{agent.log_end()}"
-        )
+        wait_until(demo.connected, CONNECT_SECONDS, lambda: f"the agent to connect; its log:\n{agent.log_end()}")
     screen.say()
     demo.report(demo.play())
     status = conclude(screen, demo.rows, agent)

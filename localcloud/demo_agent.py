@@ -5,64 +5,23 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from dc.log import plain
+from localcloud.command import ROOT
 from localcloud.demo_signals import interrupts
 from localcloud.thing import Thing
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = "source"
-ARCHITECTURES = ("x86_64", "aarch64", "armv7")
-EMULATORS = {
-    "armv7": ("qemu-arm-static", "-cpu", "cortex-a7"),
-    "aarch64": ("qemu-aarch64-static", "-cpu", "cortex-a53"),
-    "x86_64": ("qemu-x86_64-static",),
-}
 # Far more than the agent needs to end a handler and itself, on a busy machine and emulated too.
 STOP_SECONDS = 15.0
 
 
 class AgentError(Exception):
     """The agent can't be run or has ended by itself; the text says what to do or shows its log."""
-
-
-def host_arch() -> str:
-    """This machine's architecture, by the name its binary has in dist/."""
-    machine = platform.machine()
-    return "armv7" if machine.startswith(("armv7", "armv8")) else machine
-
-
-def _binary(arch: str) -> Path:
-    return ROOT / "dist" / arch / "aws-iot-device-client"
-
-
-def agent_command(arch: str | None) -> list[str]:
-    """Return how to start the agent: `arch`, "source", or (None) this machine's binary if built, else source.
-
-    Raises AgentError when the binary or its emulator is missing.
-    """
-    host = host_arch()
-    if arch is None:
-        arch = host if os.access(_binary(host), os.X_OK) else SOURCE
-    if arch == SOURCE:
-        return [sys.executable, "-m", "dc"]
-    binary = _binary(arch)
-    if not os.access(binary, os.X_OK):
-        raise AgentError(f"{binary.relative_to(ROOT)} is not built: run `make binary ARCH={arch}`")
-    if arch == host:
-        return [str(binary)]
-    emulator, *options = EMULATORS[arch]
-    path = shutil.which(emulator)
-    if path is None:
-        raise AgentError(f"{emulator} is not installed: install the Debian package qemu-user-static")
-    return [path, *options, str(binary)]
 
 
 class DemoAgent:

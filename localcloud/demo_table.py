@@ -76,9 +76,7 @@ class Screen:
         def tick() -> None:
             while not over.wait(REDRAW_SECONDS if self.live else REMIND_SECONDS):
                 seconds = time.monotonic() - began
-                self._write(
-                    f"{_ERASE_LINE}{what} ... {seconds:.1f} s" if self.live else f"{seconds:.0f} s ... "
-                )
+                self._write(f"{_ERASE_LINE}{what} ... {seconds:.1f} s" if self.live else f"{seconds:.0f} s ... ")
 
         self._drawn = 0
         self._write(f"{what} ... ")

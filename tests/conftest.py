@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-TARGETS = ("source", "x86_64", "aarch64", "armv7")
+from localcloud.command import TARGETS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

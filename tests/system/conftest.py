@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
+from localcloud.command import MissingTarget, agent_command, is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -19,7 +20,6 @@ from tests.system.harness.contract import contract_errors, message_errors
 from tests.system.harness.handlers import Handlers
 from tests.system.harness.skips import EMULATED, SOURCE_ONLY
 from tests.system.harness.station import Station
-from tests.system.harness.target import MissingTarget, agent_command, is_emulated
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
 MINUTE = 2.0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
+from localcloud.command import MissingTarget, agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -17,7 +18,6 @@ from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import message_errors
 from tests.system.harness.handlers import Handlers
-from tests.system.harness.target import MissingTarget, agent_command
 
 JOBS = "$aws/things/t/jobs"
 UPDATE = f"{JOBS}/job-1/update"
@@ -68,7 +68,7 @@ def test_a_message_in_the_name_of_another_thing_is_named() -> None:
 def test_a_binary_that_is_not_built_is_named_with_the_command_that_builds_it(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.system.harness.target.ROOT", tmp_path)
+    monkeypatch.setattr("localcloud.command.ROOT", tmp_path)
     with pytest.raises(MissingTarget, match=f"dist/{target}/.* is not built: run `make binary ARCH={target}`"):
         agent_command(target)
 
@@ -80,7 +80,7 @@ def test_a_binary_that_is_not_built_is_named_with_the_command_that_builds_it(
 def test_a_foreign_binary_runs_under_qemu_as_the_right_cpu(
     target: str, emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.system.harness.target.ROOT", tmp_path)
+    monkeypatch.setattr("localcloud.command.ROOT", tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     binary = tmp_path / "dist" / target / "aws-iot-device-client"
     binary.parent.mkdir(parents=True)

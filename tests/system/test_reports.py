@@ -14,7 +14,16 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
-from tests.system.harness.station import JOB_SECONDS, Result, Station, operation, own, run_command, steps
+from tests.system.harness.station import (
+    JOB_SECONDS,
+    QUICK_RECONNECT,
+    Result,
+    Station,
+    operation,
+    own,
+    run_command,
+    steps,
+)
 
 
 def _waits(station: Station, name: str = "wait.sh") -> Path:
@@ -256,6 +265,7 @@ def test_late_copies_of_old_messages_start_nothing(fresh: Station) -> None:
 
 def test_a_notification_that_is_lost_is_made_up_for(fresh: Station) -> None:
     """The next start-next, here after a reconnect, finds the job."""
+    fresh.thing.configure(mqtt=QUICK_RECONNECT)
     fresh.start_online()
     fresh.cloud.fault("lose", f"*/{fresh.thing.name}/jobs/notify-next")
     job = fresh.create(operation("true"))

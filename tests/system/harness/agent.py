@@ -10,9 +10,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+from localcloud.command import agent_command
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
-from tests.system.harness.target import agent_command, agent_environment
+from tests.system.harness.target import agent_environment
 
 LOG_SECONDS = 60.0
 STOP_SECONDS = 30.0

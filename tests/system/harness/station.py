@@ -18,6 +18,8 @@ from tests.system.harness.handlers import Handlers
 # Long enough for an emulated agent on a busy machine; a job takes some hundredths of a second otherwise.
 JOB_SECONDS = 60.0
 ONLINE = r"\{mqtt\}: connected to .+"
+# For Thing.configure: a test that cuts connections need not wait for a polite pause.
+QUICK_RECONNECT = {"reconnect-min-seconds": 1, "reconnect-max-seconds": 1}
 
 _numbers = itertools.count(1)
 
