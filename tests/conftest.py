@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
+import pluggy
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from localcloud.command import TARGETS
+from tests.allowed_skips import is_allowed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,3 +25,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "refused: the broker is meant to refuse something the agent asks for")
+    config.stash[_UNEXPECTED] = []
+
+
+_UNEXPECTED = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and isinstance(report.longrepr, tuple) and not is_allowed(report.longrepr[2]):
+        item.config.stash[_UNEXPECTED].append(f"{item.nodeid}: {report.longrepr[2]}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash[_UNEXPECTED]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[_UNEXPECTED]:
+        terminalreporter.write_line(f"skipped for a reason that tests/allowed_skips.py does not list: {line}", red=True)
