@@ -48,9 +48,13 @@ def connect_failure(name: str, reason: int | None, config: Config, host: str, po
         return f"{at}: the host name can't be resolved ({name}); check \"endpoint\" and the device's DNS"
     if "TLS" in name or "NEGOTIATION" in name:
         return f"{at}: TLS failed ({name}); {_tls(config)}"
+    if "CONNACK_TIMEOUT" in name:
+        return (
+            f"{at} took the connection, but the broker never answered ({name}); is it an MQTT broker, and is it well?"
+        )
     if "REFUSED" in name:
         return f"{at}: nothing listens there ({name}); check the endpoint and its port, and any firewall"
-    if "TIMEOUT" in name or "UNREACHABLE" in name or "NO_ROUTE" in name or "SOCKET_CONNECT" in name:
+    if any(word in name for word in ("TIMEOUT", "UNREACHABLE", "NO_ROUTE", "NETWORK_DOWN", "SOCKET_CONNECT")):
         return f"{at}: no way to it ({name}); check the network, the default route and any firewall"
     if "CLOSED" in name or "HANGUP" in name or "DISCONNECT" in name:
         return (

@@ -34,6 +34,10 @@ class Loop:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.watch(self._wake_read, self._woken)
 
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
     def watch(self, fd: int, callback: Callable[[], None]) -> None:
         """Call `callback` whenever `fd` can be read, or is at its end."""
         self._readers[fd] = callback
@@ -46,7 +50,7 @@ class Loop:
 
     def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
         """Call `callback` once, `seconds` from now. A timer of the same name is replaced."""
-        self._timers[name] = (time.monotonic() + seconds, callback)
+        self._timers[name] = (self.now() + seconds, callback)
 
     def disarm(self, name: Hashable) -> None:
         """Forget the timer, if there is one."""
@@ -93,13 +97,13 @@ class Loop:
             return 0
         if not self._timers:
             return None
-        left = min(when for when, _ in self._timers.values()) - time.monotonic()
+        left = min(when for when, _ in self._timers.values()) - self.now()
         return min(int(max(left, 0.0) * 1000) + 1, 1 << 30) if left > 0 else 0
 
     def _fire(self) -> None:
         if not self._timers:
             return
-        now = time.monotonic()
+        now = self.now()
         due = sorted((when, str(name), name) for name, (when, _) in self._timers.items() if when <= now)
         for _, _, name in due:
             timer = self._timers.get(name)

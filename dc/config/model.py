@@ -201,6 +201,9 @@ SETTINGS = (
             attr="jobs_on_interrupted", feature="jobs", choices=ON_INTERRUPTED),
     Setting("jobs.max-attempts", "", INT, 3, "Ours: runs of one job, restarts included, before it is failed.",
             attr="jobs_max_attempts", feature="jobs", low=1, high=1000),
+    Setting("jobs.step-timeout-minutes", "", INT, 0,
+            "Ours: AWS IoT ends an execution that the agent has not spoken of for so long; 0 is never.",
+            attr="jobs_step_timeout", feature="jobs", low=0, high=10080),
     Setting("jobs.state-directory", "", PATH, "",
             "Ours: what outlives a restart; unset: /var/lib/aws-iot-device-client for root, "
             "~/.aws-iot-device-client for others.", attr="state_dir", feature="jobs"),
@@ -312,7 +315,7 @@ class Config:
 
     __slots__ = (
         "cert", "config_file", "endpoint", "handler_directory", "jobs_enabled", "jobs_max_attempts",
-        "jobs_max_run_seconds", "jobs_on_interrupted", "jobs_output_grace", "jobs_stop_grace", "keep_alive",
+        "jobs_max_run_seconds", "jobs_on_interrupted", "jobs_output_grace", "jobs_step_timeout", "jobs_stop_grace", "keep_alive",
         "key", "lock_dir", "log_file", "log_files", "log_level", "log_max_bytes", "log_type", "origins",
         "port", "reconnect_max", "reconnect_min", "root_ca", "sdk_log_enabled", "sdk_log_file",
         "sdk_log_level", "state_dir", "thing_name", "values",
@@ -342,6 +345,7 @@ class Config:
     jobs_max_run_seconds: float
     jobs_on_interrupted: str
     jobs_max_attempts: int
+    jobs_step_timeout: int
     state_dir: str
     lock_dir: str
     config_file: str

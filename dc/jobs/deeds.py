@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PART = "jobs"
 PROGRESS_SECONDS = 30.0
+TOLD_SECONDS = 5.0  # between two reports of what a handler tells
 KILL_GRACE_AT_STOP = 1.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _JOB, _PROGRESS = (PART, "job"), (PART, "progress")
@@ -72,6 +73,9 @@ class Deeds:
         self._nonce = os.urandom(6).hex()
         self._boot = boot_id()
         self._degraded = ""
+        self._running: fx.Run | None = None
+        self._shown = 0.0  # when progress was last reported
+        runner.progressed = self._progressed
         self.stopping = False
         self.seconds_left: int | None = None  # of AWS's own timer, as of the offer
 
@@ -96,7 +100,8 @@ class Deeds:
         if effect.status == IN_PROGRESS and self._journal.degraded:
             pairs = {**pairs, "journal": last_units(f"no resume after a restart: {self._journal.degraded}")}
         token = self.token(effect.serial)
-        payload = protocol.update_request(effect.status, pairs, effect.version, e.number, token)
+        timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
+        payload = protocol.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
         self._client.publish(protocol.update_topic(self._thing, e.job_id), payload)
 
     def _arm(self, e: Execution, effect: fx.Arm) -> None:
@@ -123,7 +128,9 @@ class Deeds:
             "AWS_IOT_JOB_REBOOTED": "true" if effect.rebooted else "false",
         }
         self._runner.run(effect.action, job)
-        self._loop.arm(_PROGRESS, PROGRESS_SECONDS, lambda: self._progress(effect))
+        self._running = effect
+        self._shown = self._loop.now()
+        self._loop.arm(_PROGRESS, PROGRESS_SECONDS, self._progress)
 
     def _arm_job_deadline(self) -> None:
         limit = self._config.jobs_max_run_seconds
@@ -132,9 +139,16 @@ class Deeds:
         if self.seconds_left and (not limit or self.seconds_left < limit):
             self._overdue(_JOB, self.seconds_left, "the time that AWS IoT gave the execution is over")
 
-    def _progress(self, effect: fx.Run) -> None:
-        self._loop.arm(_PROGRESS, PROGRESS_SECONDS, lambda: self._progress(effect))
-        pairs = {"step": effect.action.name}
+    def _progressed(self) -> None:
+        """The handler told something: shown soon, but not at each line."""
+        self._loop.arm(_PROGRESS, max(0.0, self._shown + TOLD_SECONDS - self._loop.now()), self._progress)
+
+    def _progress(self) -> None:
+        if self._running is None:
+            return
+        self._shown = self._loop.now()
+        self._loop.arm(_PROGRESS, PROGRESS_SECONDS, self._progress)
+        pairs = {"step": self._running.action.name, **self._runner.progress}
         line = clean(self._runner.last_line().decode("utf-8", "replace"))
         if line.strip():
             pairs["output"] = last_units(line)
@@ -160,6 +174,7 @@ class Deeds:
     def _end(self, e: Execution, effect: fx.End) -> None:
         self._loop.disarm(_JOB)
         self._loop.disarm(_PROGRESS)
+        self._running = None
         self._runner.started = False
         self._log.info(PART, f"job {e.job_id} #{e.number}: {e.status or 'no report'}, {effect.outcome}")
         if effect.outcome != fx.INTERRUPTED:

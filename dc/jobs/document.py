@@ -9,7 +9,8 @@ Two schemas are understood (seed page; AWS managed job templates, template versi
 
 Unknown keys are ignored. Anything else that can't ever work raises `DocumentError`, which names the JSON path, the
 rule and what was found; the execution is then REJECTED, which AWS never retries.
-`timeout` (whole seconds, of the operation or of one action) is an extension of ours.
+`timeout` (whole seconds) and `progress` (true: the handler gets a descriptor to tell how far it is), both of the
+operation or of one action, are extensions of ours.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Action:
         "run_as_user",
         "allow_std_err",
         "ignore_failure",
+        "progress",
         "timeout",
         "operation",
     )
@@ -60,6 +62,7 @@ class Action:
         run_as_user: str = "",
         allow_std_err: int | None = None,
         ignore_failure: bool = False,
+        progress: bool = False,
         timeout: int = 0,
         operation: bool = False,
     ) -> None:
@@ -70,6 +73,7 @@ class Action:
         self.run_as_user = run_as_user
         self.allow_std_err = allow_std_err  # lines; None: any number
         self.ignore_failure = ignore_failure
+        self.progress = progress  # the handler gets a descriptor to tell how far it is
         self.timeout = timeout  # seconds; 0: none
         self.operation = operation  # operation schema: the handler's arguments start at $1, no user before them
 
@@ -154,6 +158,7 @@ def _operation_schema(document: dict[str, object]) -> Document:
         (operation, *_strings(document, "args", "$")),
         path=path,
         allow_std_err=0 if allowed is None else allowed,
+        progress=_flag(document, "progress", "$"),
         timeout=_seconds(document, "$"),
         operation=True,
     )
@@ -202,6 +207,7 @@ def _step(step: object, path: str) -> Action:
         run_as_user=_text(action, "runAsUser", path),
         allow_std_err=_count(action, "allowStdErr", path),
         ignore_failure=_flag(action, "ignoreStepFailure", path),
+        progress=_flag(action, "progress", path),
         timeout=_seconds(action, path),
     )
 

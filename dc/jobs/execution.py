@@ -257,6 +257,7 @@ def _still_wanted(e: Execution, _: object) -> tuple[str, list[object]]:
 
 
 def _probe_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
+    e.progress = {}  # what it shows may be the reason; that it runs is worth more
     return e.state, [*_answered(e), fx.Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
 
 

@@ -16,6 +16,10 @@ from __future__ import annotations
 import os
 import stat
 
+from dc.jobs.document import DEFAULT_PATH, RUN_COMMAND
+from dc.jobs.outcome import HandlerError
+from dc.jobs.spawn import PROGRESS_FD
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,19 +30,16 @@ FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INHERITED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 
 
-class HandlerError(Exception):
-    """The action can't be run here; the text is the reason to report, with what was found, wanted, and the mend."""
-
-
 class Command:
     """What to start: `program` is a path; `argv[0]` is how the program is called."""
 
-    __slots__ = ("program", "argv", "env")
+    __slots__ = ("program", "argv", "env", "progress")
 
-    def __init__(self, program: str, argv: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(self, program: str, argv: tuple[str, ...], env: dict[str, str], progress: bool = False) -> None:
         self.program = program
         self.argv = argv
         self.env = env
+        self.progress = progress  # wants a descriptor to tell how far it is
 
 
 class Handlers:
@@ -55,17 +56,23 @@ class Handlers:
     def command(self, action: Action, job: Mapping[str, str]) -> Command:
         """`job`: the AWS_IOT_... variables of this step. Raises `HandlerError`."""
         env = self._environment(job)
-        if action.kind == "runCommand":
-            program = self._search(action.argv[0])
-            if action.run_as_user:
-                from dc.jobs.users import as_user
+        if action.progress:
+            env["AWS_IOT_JOB_PROGRESS_FD"] = str(PROGRESS_FD)
+        program, argv = self._words(action)
+        return Command(program, argv, env, action.progress)
 
-                return Command(*as_user(action.run_as_user, program, action.argv, self.search_path), env)
-            return Command(program, action.argv, env)
+    def _words(self, action: Action) -> tuple[str, tuple[str, ...]]:
+        if action.kind == RUN_COMMAND:
+            program = self._search(action.argv[0])
+            if not action.run_as_user:
+                return program, action.argv
+            from dc.jobs.users import as_user
+
+            return as_user(action.run_as_user, program, action.argv, self.search_path)
         program = self._handler(action.argv[0], action.path)
         if action.operation:  # seed page: the handler's arguments are those of the document
-            return Command(program, (program, *action.argv[1:]), env)
-        return Command(program, (program, action.run_as_user, *action.argv[1:]), env)
+            return program, (program, *action.argv[1:])
+        return program, (program, action.run_as_user, *action.argv[1:])
 
     def _environment(self, job: Mapping[str, str]) -> dict[str, str]:
         env = {name: value for name, value in self._environ.items() if name in _INHERITED or name.startswith("LC_")}
@@ -75,18 +82,26 @@ class Handlers:
         return env
 
     def _handler(self, name: str, path: str) -> str:
-        if path == "default":
+        if path == DEFAULT_PATH:
             return self._own_handler(name)
         if path:
-            program = os.path.join(path, name)
-            _must_exist(program, path)
-            return program
+            return self._named(os.path.join(path, name), path)
         return self._search(name)
+
+    def _named(self, program: str, folder: str) -> str:
+        """A program by its path. In the handler directory the rules of the handler directory hold, however it is spelled."""
+        if not os.path.isfile(program):
+            where = "" if os.path.isdir(folder) else f"; there is no directory {folder}"
+            raise HandlerError(f"{program} is not a file{where}")
+        folder, name = os.path.split(program)
+        for real, base in ((os.path.realpath(folder), name), os.path.split(os.path.realpath(program))):
+            if real == os.path.realpath(self.directory):
+                return self._own_handler(base)
+        return program
 
     def _search(self, name: str) -> str:
         if "/" in name:
-            _must_exist(name, os.path.dirname(name))
-            return name
+            return self._named(name, os.path.dirname(name))
         refused = ""
         for folder in self.search_path.split(":"):
             if not folder:
@@ -96,7 +111,7 @@ class Handlers:
                 return self._own_handler(name)
             if os.path.isfile(program):
                 if os.access(program, os.X_OK, effective_ids=True):
-                    return program
+                    return self._named(program, folder)
                 refused = program
         if refused:
             raise HandlerError(f"{refused} is not executable for the agent's user; chmod it")
@@ -117,12 +132,6 @@ class Handlers:
             raise HandlerError(f"Handler {program} is not a regular file")
         _check_mode("job handler", program, found)
         return program
-
-
-def _must_exist(program: str, folder: str) -> None:
-    if not os.path.isfile(program):
-        where = "" if os.path.isdir(folder) else f"; there is no directory {folder}"
-        raise HandlerError(f"{program} is not a file{where}")
 
 
 def _check_mode(what: str, path: str, found: os.stat_result) -> None:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from dc.jobs.document import Action
 
 
+class HandlerError(Exception):
+    """The action can't be run here; the text is the reason to report, with what was found, wanted, and the mend."""
+
+
 class StepResult:
     """How a step ended. `error`: it could not be run at all, and why; else `status` or `signal` is set."""
 

@@ -1,22 +1,19 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that starts processes: spawn, drain both pipes, reap, end the whole group.
+"""The life of a step's process: start it, drain both pipes, reap it, end the whole group.
 
-`os.posix_spawn` (vfork-like, so its cost does not depend on the agent's memory; no Python runs in the child). The
-child gets /dev/null as stdin, two pipes, no other descriptor, its own process group, default signal dispositions and
-an empty signal mask. Both pipes are drained by the agent's loop, and only their tails are kept, so a handler may
-write without end. A background child that keeps a pipe open after the handler's exit holds the step no longer than
+Both pipes are drained by the agent's loop, and only their tails are kept, so a handler may write without end. A background child that keeps a pipe open after the handler's exit holds the step no longer than
 the output grace; then the pipes are closed.
 """
 
 from __future__ import annotations
 
 import _signal
-import errno
 import os
 
 from dc.jobs.outcome import StepResult
 from dc.jobs.report import Tail
+from dc.jobs.spawn import high, null_input, spawn, spawn_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,93 +22,17 @@ if TYPE_CHECKING:
     from dc.jobs.handlers import Command
     from dc.loop import Loop
 
+PROGRESS = "progress"  # the third pipe, where the job document asks for it
 CHUNK = 65536  # what a pipe holds: one read empties it
-_SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
-_NO_PROC_LIMIT = 256
 _DEAD_POLL_SECONDS = 0.01
 _DEAD_WAIT_SECONDS = 2.0  # after SIGKILL; only a process stuck in the kernel outlives it
-
-_DEFAULT_SIGNALS = (
-    _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT, _signal.SIGTERM, _signal.SIGCHLD, _signal.SIGHUP,
-    _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGQUIT, _signal.SIGALRM,
-)  # fmt: skip
-
-_SPAWN_HINTS = {
-    errno.ENOENT: "not found, or its interpreter (the #! line) is missing",
-    errno.EACCES: "not executable for the agent's user, or on a file system mounted noexec",
-    errno.ENOEXEC: "not a program for this machine, and without a #! line",
-    errno.E2BIG: "its arguments are longer than this system takes",
-    errno.ETXTBSY: "the file is open for writing",
-    errno.ENOMEM: "out of memory",
-    errno.EAGAIN: "too many processes",
-    errno.EMFILE: "the agent has too many files open",
-    errno.ENFILE: "the system has too many files open",
-}
-
-
-def spawn_failure(program: str, code: int | None) -> str:
-    """The reason to report when `program` could not be started with errno `code`."""
-    return f"Cannot start {program}: {_SPAWN_HINTS.get(code or 0) or os.strerror(code or 0)}"
-
-
-def _open_descriptors() -> range:
-    """Every number above stderr that may be open now or a moment later. Closing an unused one does no harm.
-
-    But glibc's posix_spawn refuses numbers from RLIMIT_NOFILE on (EBADF), and none of ours is there.
-    """
-    try:
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
-    except (OSError, ValueError):
-        highest = _NO_PROC_LIMIT
-    limit = os.sysconf("SC_OPEN_MAX")
-    return range(3, min(highest + _SLACK, limit) if limit > 0 else highest + _SLACK)
-
-
-def _spawn(command: Command, stdin: int, stdout: int, stderr: int) -> int:
-    # All three lie above 2 (_high), also when the agent was started with 0, 1 or 2 closed: no dup2 hits the next one.
-    actions: list[tuple[int, int, int] | tuple[int, int]] = [
-        (os.POSIX_SPAWN_DUP2, stdin, 0),
-        (os.POSIX_SPAWN_DUP2, stdout, 1),
-        (os.POSIX_SPAWN_DUP2, stderr, 2),
-    ]
-    actions.extend((os.POSIX_SPAWN_CLOSE, fd) for fd in _open_descriptors())
-    return os.posix_spawn(
-        command.program,
-        [word.encode("utf-8", "surrogateescape") for word in command.argv],
-        command.env,
-        file_actions=actions,
-        setpgroup=0,
-        setsigmask=(),
-        setsigdef=_DEFAULT_SIGNALS,
-    )
-
-
-def _null_input() -> int:
-    """A descriptor at its end: /dev/null, or where that is missing a pipe that nobody writes to."""
-    try:
-        return _high(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
-    except FileNotFoundError:
-        read, write = os.pipe2(os.O_CLOEXEC)
-        os.close(write)
-        return _high(read)
-
-
-def _high(fd: int) -> int:
-    """`fd`, moved above 2 if it is not already there."""
-    if fd > 2:
-        return fd
-    import fcntl
-
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
-    os.close(fd)
-    return moved
 
 
 class Process:
     """One step's process and all of its group. `done(StepResult)` is called once, when nothing more will come.
 
-    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout" or "stderr". `mark`: variables
-    (NAME=VALUE) of its environment, by which processes that left the group are found when the step is killed.
+    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout", "stderr" or PROGRESS. `mark`:
+    variables (NAME=VALUE) of its environment, by which processes that left the group are found when the step is killed.
     """
 
     def __init__(
@@ -136,20 +57,24 @@ class Process:
 
     def start(self, command: Command) -> str:
         """Start; "" when it runs, else the reason why it can't. `done` is not called then."""
-        opened: list[int] = []
+        streams = ("stdout", "stderr", PROGRESS) if command.progress else ("stdout", "stderr")
+        reads: list[int] = []
+        given: list[int] = []
+        failure = ""
         try:
-            opened.append(_null_input())
-            for _ in range(2):
-                opened.extend(_high(fd) for fd in os.pipe2(os.O_CLOEXEC))
-            stdin, out_read, out_write, err_read, err_write = opened
-            self.pid = _spawn(command, stdin, out_write, err_write)
+            given.append(null_input())
+            for _ in streams:
+                read, write = os.pipe2(os.O_CLOEXEC)
+                reads.append(high(read))
+                given.append(high(write))
+            self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
         except OSError as error:
-            for fd in opened:
-                os.close(fd)
-            return spawn_failure(command.program, error.errno)
-        for fd in (stdin, out_write, err_write):
+            failure = spawn_failure(command.program, error.errno)
+        for fd in given if not failure else given + reads:
             os.close(fd)
-        for fd, stream in ((out_read, "stdout"), (err_read, "stderr")):
+        if failure:
+            return failure
+        for fd, stream in zip(reads, streams, strict=True):
             os.set_blocking(fd, False)
             self._pipes[fd] = stream
             self._loop.watch(fd, self._reader(fd))
@@ -196,7 +121,8 @@ class Process:
             self._check()
             return
         stream = self._pipes[fd]
-        self._tails[stream].feed(chunk)
+        if stream != PROGRESS:
+            self._tails[stream].feed(chunk)
         self._lines(stream, chunk)
 
     def _close(self, fd: int) -> None:

@@ -149,16 +149,20 @@ def update_request(
     version: int,
     number: int,
     token: str,
+    step_timeout: int = 0,
 ) -> bytes:
     """Payload of UpdateJobExecution. Empty `details` are left out, which leaves those in the cloud as they are.
 
-    A `version` or `number` of 0 means unknown, and is left out.
+    A `version` or `number` of 0 means unknown, and is left out. `step_timeout`: minutes until the cloud gives up on
+    the execution, unless another update comes; 0 leaves its timer as it is.
     """
     request: dict[str, object] = {"status": status, "clientToken": token}
     if number:
         request["executionNumber"] = number
     if version:
         request["expectedVersion"] = version
+    if step_timeout:
+        request["stepTimeoutInMinutes"] = step_timeout
     if details:
         request["statusDetails"] = dict(details)
     return dumps(request)

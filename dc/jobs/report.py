@@ -139,6 +139,11 @@ def output(tail: Tail) -> str:
     return last_units(clean(tail.raw().decode("utf-8", "replace")))
 
 
+def is_key(text: str) -> bool:
+    """Whether AWS takes `text` as a key of statusDetails."""
+    return 0 < len(text) <= 128 and all(c.isascii() and (c.isalnum() or c in ":_-") for c in text)
+
+
 def details(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """statusDetails under the names of the seed page: `reason`, `stdout`, `stderr`; empty ones are left out.
 

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from dc.jobs.handlers import HandlerError
-from dc.jobs.outcome import StepResult
-from dc.jobs.process import Process
-from dc.jobs.report import clean
+from dc.jobs.outcome import HandlerError, StepResult
+from dc.jobs.process import PROGRESS, Process
+from dc.jobs.report import clean, is_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 PART = "jobs"
 MARKS = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
+PROGRESS_KEYS, PROGRESS_LINE = 5, 1024  # of AWS's 10 pairs, some are the agent's own
+OWN_KEYS = ("progress", "step", "output", "journal", "reason", "stdout", "stderr")
 LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, the cloud gets the tail
 
 
@@ -27,6 +28,7 @@ class Runner:
     """Set `ended(StepResult)` before `run`: it is called on the loop, never from within `run`, once for every `run`."""
 
     ended: Callable[[StepResult], None]
+    progressed: Callable[[], None]  # `progress` has changed
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class Runner:
         self._output_grace = output_grace
         self._process: Process | None = None
         self._logged: dict[str, int] = {}
+        self._told = b""  # an unfinished line of progress
+        self.progress: dict[str, str] = {}  # what the running step told of itself
         self.started = False  # something of the execution at hand was started; whoever ends the execution resets it
 
     def run(self, action: Action, job: Mapping[str, str]) -> None:
@@ -52,6 +56,8 @@ class Runner:
             self._fail(str(error))
             return
         self._logged = {"stdout": 0, "stderr": 0}
+        self._told = b""
+        self.progress = {}
         mark = tuple(f"{name}={job[name]}" for name in MARKS)
         process = Process(self._loop, self._done, self._output_grace, self._show, mark)
         failure = process.start(command)
@@ -88,6 +94,9 @@ class Runner:
         self.ended(result)
 
     def _show(self, stream: str, chunk: bytes) -> None:
+        if stream == PROGRESS:
+            self._take_progress(chunk)
+            return
         left = LOGGED_BYTES - self._logged[stream]
         if left <= 0 or not self._log.enabled("DEBUG"):
             return
@@ -96,3 +105,15 @@ class Runner:
             self._log.debug(PART, f"{stream}: {line}")
         if len(chunk) > left:
             self._log.debug(PART, f"{stream}: (more follows that is not logged)")
+
+    def _take_progress(self, chunk: bytes) -> None:
+        """Lines `key=value`; a key as AWS takes it. What does not fit is left out: it is the handler's own affair."""
+        *lines, self._told = (self._told + chunk).split(b"\n")
+        self._told = self._told[-PROGRESS_LINE:]
+        for line in lines:
+            key, equals, value = line[:PROGRESS_LINE].decode("utf-8", "replace").partition("=")
+            known = key in self.progress or len(self.progress) < PROGRESS_KEYS
+            if equals and known and key not in OWN_KEYS and is_key(key) and value.strip():
+                self.progress[key] = clean(value)
+        if lines:
+            self.progressed()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dc.jobs.handlers import HandlerError
+from dc.jobs.outcome import HandlerError
 
 TRAMPOLINE_FLAG = "--internal-run-as"
 

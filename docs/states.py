@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""Draws docs/states.md from the agent's transition table: `python -m tests.tools.states`."""
+"""Draws states.md from the agent's transition table: `make docs`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from dc.jobs import effects, record
 from dc.jobs.execution import TABLE
 
-TARGET = Path(__file__).resolve().parents[2] / "docs" / "states.md"
-COMMAND = "python -m tests.tools.states"
+TARGET = Path(__file__).resolve().with_name("states.md")
+COMMAND = "make docs"
 
 _CONSTANT = re.compile(r'^([A-Z_]+) = "\1"(?:  # (.*))?$', re.MULTILINE)
 

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""One `os.posix_spawn`, and what the child gets by it.
+
+posix_spawn is vfork-like, so its cost does not depend on the agent's memory, and no Python runs in the child. The
+child gets /dev/null as stdin, two pipes, no other descriptor (but the one for its progress, where the job document
+asks for it), its own process group, default signal dispositions and an empty signal mask.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dc.jobs.handlers import Command
+
+PROGRESS_FD = 3
+
+_SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
+_NO_PROC_LIMIT = 256
+
+_DEFAULT_SIGNALS = (
+    _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT, _signal.SIGTERM, _signal.SIGCHLD, _signal.SIGHUP,
+    _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGQUIT, _signal.SIGALRM,
+)  # fmt: skip
+
+_SPAWN_HINTS = {
+    errno.ENOENT: "not found, or its interpreter (the #! line) is missing",
+    errno.EACCES: "not executable for the agent's user, or on a file system mounted noexec",
+    errno.ENOEXEC: "not a program for this machine, and without a #! line",
+    errno.E2BIG: "its arguments are longer than this system takes",
+    errno.ETXTBSY: "the file is open for writing",
+    errno.ENOMEM: "out of memory",
+    errno.EAGAIN: "too many processes",
+    errno.EMFILE: "the agent has too many files open",
+    errno.ENFILE: "the system has too many files open",
+}
+
+
+def spawn_failure(program: str, code: int | None) -> str:
+    """The reason to report when `program` could not be started with errno `code`."""
+    return f"Cannot start {program}: {_SPAWN_HINTS.get(code or 0) or os.strerror(code or 0)}"
+
+
+def _open_descriptors_end() -> int:
+    """No descriptor from here on is open now or will be in a moment. Closing an unused one does no harm.
+
+    But glibc's posix_spawn refuses numbers from RLIMIT_NOFILE on (EBADF), and none of ours is there.
+    """
+    try:
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    except (OSError, ValueError):
+        highest = _NO_PROC_LIMIT
+    limit = os.sysconf("SC_OPEN_MAX")
+    return min(highest + _SLACK, limit) if limit > 0 else highest + _SLACK
+
+
+def spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int | None) -> int:
+    """The new process. `progress` becomes its descriptor 3. Raises OSError."""
+    # The first three lie above 2 (high), also when the agent was started with 0, 1 or 2 closed: no dup2 hits the next one.
+    actions: list[tuple[int, int, int] | tuple[int, int]] = [
+        (os.POSIX_SPAWN_DUP2, stdin, 0),
+        (os.POSIX_SPAWN_DUP2, stdout, 1),
+        (os.POSIX_SPAWN_DUP2, stderr, 2),
+    ]
+    first_closed = 3
+    if progress is not None:
+        actions.append((os.POSIX_SPAWN_DUP2, progress, PROGRESS_FD))
+        first_closed = PROGRESS_FD + 1
+    actions.extend((os.POSIX_SPAWN_CLOSE, fd) for fd in range(first_closed, _open_descriptors_end()))
+    return os.posix_spawn(
+        command.program,
+        [word.encode("utf-8", "surrogateescape") for word in command.argv],
+        command.env,
+        file_actions=actions,
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=_DEFAULT_SIGNALS,
+    )
+
+
+def null_input() -> int:
+    """A descriptor at its end: /dev/null, or where that is missing a pipe that nobody writes to."""
+    try:
+        return high(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+    except FileNotFoundError:
+        read, write = os.pipe2(os.O_CLOEXEC)
+        os.close(write)
+        return high(read)
+
+
+def high(fd: int) -> int:
+    """`fd`, moved above 2 if it is not already there."""
+    if fd > 2:
+        return fd
+    import fcntl
+
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(fd)
+    return moved
