@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from dc.jobs import effects as fx
-from dc.jobs import execution as ex
 from dc.jobs.document import Document, parse
 from dc.jobs.execution import Execution
 from dc.jobs.outcome import StepResult
+from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
 from dc.jobs.report import Tail
 
 EVENTS = tuple(sorted(name for name, value in vars(fx).items() if name.isupper() and value == name))
-STATES = (ex.OFFERED, ex.CLAIMING, ex.RUNNING, ex.STOPPING, ex.REPORTING, ex.ENDED)
+STATES = (OFFERED, CLAIMING, RUNNING, STOPPING, REPORTING, ENDED)
 TERMINAL = ("SUCCEEDED", "FAILED", "REJECTED")
 
 
@@ -39,7 +39,9 @@ def tail(text: str) -> Tail:
     return made
 
 
-def ended(status: int | None = 0, signal: int | None = None, out: str = "", err: str = "", error: str = "") -> StepResult:
+def ended(
+    status: int | None = 0, signal: int | None = None, out: str = "", err: str = "", error: str = ""
+) -> StepResult:
     return StepResult(status if signal is None and not error else None, signal, error, tail(out), tail(err))
 
 
@@ -71,7 +73,7 @@ def running(document: Document = OPERATION, version: int = 1) -> Execution:
 def reporting(document: Document = OPERATION, version: int = 1, result: StepResult | None = None) -> Execution:
     made = running(document, version)
     made.handle(fx.STEP_ENDED, result or ended(1, err="bad\n"))
-    assert made.state == ex.REPORTING
+    assert made.state == REPORTING
     return made
 
 

@@ -21,7 +21,7 @@ ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "AWS_IOT_JOB_ID": "unit-test", "A
 
 
 class World:
-    """`run` and `start` a command; `seen` is what was shown for the log: stream and chunk."""
+    """`run` and `start` a command; `seen` is what was shown for the log, stream and chunk, unless `keep` is false."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -29,26 +29,27 @@ class World:
         self.process: Process | None = None
         self.results: list[StepResult] = []
         self.seen: list[tuple[str, bytes]] = []
-        self.loop.on_signal(signal.SIGCHLD, self._child_changed)
+        self.keep = True
+        self.child_changed: Callable[[], None] = lambda: None
+        self.loop.on_signal(signal.SIGCHLD, lambda: self.child_changed())
 
     def _note_error(self) -> None:
         import traceback
 
         self.errors.append(traceback.format_exc())
 
-    def _child_changed(self) -> None:
-        if self.process is not None:
-            self.process.child_changed()
-
     def _done(self, result: StepResult) -> None:
         self.results.append(result)
 
+    def _show(self, stream: str, chunk: bytes) -> None:
+        if self.keep:
+            self.seen.append((stream, chunk))
+
     def start(self, command: Command, output_grace: float = 20.0) -> str:
         """Start `command`; the reason if it can't."""
-        mark = (ENV["AWS_IOT_JOB_ID"], int(ENV["AWS_IOT_JOB_EXECUTION_NUMBER"]))
-        self.process = Process(
-            self.loop, self._done, output_grace, lambda stream, chunk: self.seen.append((stream, chunk)), mark
-        )
+        mark = tuple(f"{name}={ENV[name]}" for name in ("AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER"))
+        self.process = Process(self.loop, self._done, output_grace, self._show, mark)
+        self.child_changed = self.process.child_changed
         return self.process.start(command)
 
     def until(self, condition: Callable[[], object], what: str) -> None:

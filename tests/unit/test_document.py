@@ -28,6 +28,7 @@ def test_an_operation_alone_runs_it_without_arguments_and_allows_no_stderr() -> 
     (action,) = parse({"operation": "echo"}).actions()
     assert (action.kind, action.name, action.argv, action.path) == ("runHandler", "echo", ("echo",), "")
     assert (action.allow_std_err, action.operation, action.run_as_user, action.timeout) == (0, True, "", 0)
+    assert not action.progress
 
 
 def test_every_key_of_the_operation_schema_is_read() -> None:
@@ -39,10 +40,12 @@ def test_every_key_of_the_operation_schema_is_read() -> None:
             "includeStdOut": True,
             "allowStdErr": 2,
             "timeout": 60,
+            "progress": True,
         }
     )
     (action,) = made.actions()
     assert action.argv == ("Foo.py", "a b", "", "%20")
+    assert action.progress
     assert (action.path, action.allow_std_err, action.timeout) == ("default", 2, 60)
     assert (made.include_std_out, made.version, made.final_step, made.conditions) == (True, "", None, ())
 
@@ -63,6 +66,7 @@ def test_every_key_of_version_1_0_is_read() -> None:
                         "allowStdErr": 3,
                         "ignoreStepFailure": "true",
                         "timeout": 5,
+                        "progress": "true",
                     }
                 }
             ],
@@ -73,6 +77,7 @@ def test_every_key_of_version_1_0_is_read() -> None:
     assert (install.name, install.kind, install.argv) == ("Install", "runHandler", ("install.sh", "x"))
     assert (install.path, install.run_as_user, install.allow_std_err) == ("/opt/handlers", "ann", 3)
     assert (install.ignore_failure, install.timeout, install.operation) == (True, 5, False)
+    assert (install.progress, say.progress) == (True, False)
     assert made.final_step is say
     assert (say.argv, say.allow_std_err, say.ignore_failure) == (("echo", "done"), None, False)
     assert [(c.key, c.values) for c in made.conditions] == [("architecture", ("armv7l", "aarch64"))]

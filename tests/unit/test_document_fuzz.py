@@ -61,19 +61,19 @@ def checked(given: object) -> None:
     assert unmet is None or unmet.path.startswith("$.conditions[")
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=900, deadline=None)
 @given(JSON)
 def test_any_json_at_all(given: object) -> None:
     checked(given)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.dictionaries(st.sampled_from([*OPERATION, *STEPS]), JSON, max_size=4))
 def test_known_keys_with_any_values(given: object) -> None:
     checked(given)
 
 
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=6500, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_document_with_a_few_places_broken(seed: int) -> None:
     dice = random.Random(seed)

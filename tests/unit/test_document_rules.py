@@ -68,6 +68,7 @@ RULES: list[tuple[object, str, str]] = [
     (operation(timeout=604801), "$.timeout", SECONDS + "the number 604801"),
     (operation(timeout="9"), "$.timeout", SECONDS + '"9"'),
     (operation(timeout=False), "$.timeout", SECONDS + "false"),
+    (operation(progress="now"), "$.progress", 'must be true or false, found "now"'),
     (
         operation(path="default", operation="../x"),
         "$.operation",
@@ -111,6 +112,7 @@ RULES: list[tuple[object, str, str]] = [
     (action(allowStdErr="1"), f"{A}.allowStdErr", WHOLE + '"1"'),
     (action(ignoreStepFailure="maybe"), f"{A}.ignoreStepFailure", 'must be true or false, found "maybe"'),
     (action(timeout=1.5), f"{A}.timeout", SECONDS + "the number 1.5"),
+    (action(progress=1), f"{A}.progress", "must be true or false, found the number 1"),
     ({**action(), "finalStep": []}, "$.finalStep", 'must be an object with "action", found an empty list'),
     ({**action(), "finalStep": {}}, "$.finalStep.action", "must be an object, found nothing"),
     ({**action(), "includeStdOut": 0}, "$.includeStdOut", "must be true or false, found the number 0"),

@@ -21,8 +21,8 @@ from execution_world import (
 )
 
 from dc.jobs import effects as fx
-from dc.jobs import execution as ex
-from dc.jobs.execution import Execution
+from dc.jobs.execution import Execution, NoTransition
+from dc.jobs.record import ENDED, OFFERED, RUNNING, STOPPING
 
 
 def only_send(effects: list[object]) -> fx.Send:
@@ -58,7 +58,7 @@ def test_a_success_is_reported_with_the_version_after_the_claim() -> None:
     assert (report.status, report.version) == ("SUCCEEDED", 5)
     assert report.details == {"reason": "Exited with status: 0"}  # stdout was not asked for
     effects = e.handle(fx.ACCEPTED)
-    assert (e.state, outcomes(effects)) == (ex.ENDED, [fx.REPORTED])
+    assert (e.state, outcomes(effects)) == (ENDED, [fx.REPORTED])
 
 
 def test_a_failure_is_reported_as_on_the_seed_page() -> None:
@@ -152,7 +152,7 @@ def test_after_a_reconnect_a_running_execution_asks_whether_it_is_still_wanted()
     e.handle(fx.OFFLINE)
     assert only_send(e.handle(fx.ONLINE)).status == "IN_PROGRESS"
     effects = e.handle(fx.GONE, "CANCELED")
-    assert e.state == ex.STOPPING
+    assert e.state == STOPPING
     assert has(effects, fx.Kill)
     effects = step(e, ended(signal=15))
     assert (outcomes(effects), sends(effects)) == ([fx.DROPPED], [])
@@ -163,7 +163,7 @@ def test_another_execution_at_the_front_of_the_queue_leads_to_one_question() -> 
     assert only_send(e.handle(fx.DOUBT)).status == "IN_PROGRESS"
     assert not sends(e.handle(fx.DOUBT))
     assert not sends(e.handle(fx.ACCEPTED))
-    assert e.state == ex.RUNNING
+    assert e.state == RUNNING
 
 
 def test_a_version_mismatch_after_a_lost_answer_is_our_own_doing() -> None:
@@ -272,6 +272,6 @@ def test_a_claim_that_comes_too_late_runs_nothing(status: str) -> None:
 
 def test_an_event_that_can_not_be_is_an_error_and_changes_nothing() -> None:
     e = offered()
-    with pytest.raises(ex.NoTransition, match="event ACCEPTED came in state OFFERED"):
+    with pytest.raises(NoTransition, match="event ACCEPTED came in state OFFERED"):
         e.handle(fx.ACCEPTED)
-    assert (e.state, e.serial, e.version) == (ex.OFFERED, 0, 1)
+    assert (e.state, e.serial, e.version) == (OFFERED, 0, 1)

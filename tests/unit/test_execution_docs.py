@@ -7,7 +7,7 @@ from __future__ import annotations
 from execution_world import EVENTS, STATES
 
 from dc.jobs.execution import TABLE
-from tests.tools import states
+from docs import states
 
 
 def test_the_page_is_not_stale() -> None:

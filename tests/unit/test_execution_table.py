@@ -12,10 +12,9 @@ import pytest
 from execution_world import DOCUMENTS, EVENTS, RESULTS, STATES, has, runs, sends
 
 from dc.jobs import effects as fx
-from dc.jobs import execution as ex
 from dc.jobs.document import Document
 from dc.jobs.execution import TABLE, Execution, NoTransition
-from dc.jobs.record import ExecutionRecord
+from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
 
 RECORDS: tuple[dict[str, object], ...] = (
     {},
@@ -45,8 +44,8 @@ BOTH = (False, True)
 
 def family(state: str) -> Iterator[Execution]:
     """Executions that are in `state`: every combination of what an execution can remember there."""
-    statuses = {ex.STOPPING: ("", "FAILED"), ex.REPORTING: ("FAILED", "SUCCEEDED")}.get(state, ("",))
-    stages = (0, 1, 2) if state == ex.REPORTING else (0,)
+    statuses = {STOPPING: ("", "FAILED"), REPORTING: ("FAILED", "SUCCEEDED")}.get(state, ("",))
+    stages = (0, 1, 2) if state == REPORTING else (0,)
     for document in DOCUMENTS:
         steps = {0, len(document.actions()) - 1}
         for step, status, stage in itertools.product(steps, statuses, stages):
@@ -70,20 +69,20 @@ def assert_sane(e: Execution, effects: list[object]) -> None:
     where = f"{e.state}: {[type(effect).__name__ for effect in effects]}"
     for send in sends(effects):
         assert e.online, where
-        assert (send.status == "IN_PROGRESS") == (e.state in (ex.CLAIMING, ex.RUNNING)), where
-        assert send.status == "IN_PROGRESS" or e.state == ex.REPORTING, where
+        assert (send.status == "IN_PROGRESS") == (e.state in (CLAIMING, RUNNING)), where
+        assert send.status == "IN_PROGRESS" or e.state == REPORTING, where
         assert send.serial == e.serial, where
         assert e.awaiting, where
         assert has(effects[effects.index(send) :], fx.Arm), where
     assert len(sends(effects)) <= 1, where
     assert len(runs(effects)) <= 1, where
     if runs(effects):
-        assert e.state == ex.RUNNING, where
+        assert e.state == RUNNING, where
         assert not sends(effects), where
         assert has(effects[: effects.index(runs(effects)[0])], fx.Persist), where
-    assert has(effects, fx.End) == (e.state == ex.ENDED), where
-    assert not has(effects, fx.Kill) or e.state == ex.STOPPING, where
-    if e.state == ex.ENDED:
+    assert has(effects, fx.End) == (e.state == ENDED), where
+    assert not has(effects, fx.Kill) or e.state == STOPPING, where
+    if e.state == ENDED:
         assert isinstance(effects[-1], fx.End), where
         assert e.outcome in (fx.REPORTED, fx.DROPPED, fx.INTERRUPTED), where
 
@@ -103,7 +102,11 @@ def reached(state: str, event: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@pytest.mark.parametrize(("state", "event"), sorted(TABLE))
+UNREACHED = pytest.mark.xfail(strict=True, reason="the table lets BEGIN lead to REPORTING, which _claim never does")
+PAIRS = [pytest.param(*pair, marks=UNREACHED if pair == (OFFERED, fx.BEGIN) else ()) for pair in sorted(TABLE)]
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
 def test_every_transition_leads_where_the_table_says_and_nowhere_else(state: str, event: str) -> None:
     targets = TABLE[state, event][1]
     assert reached(state, event) == set(targets)
@@ -127,7 +130,7 @@ def test_the_table_speaks_of_known_states_and_events_and_misses_none() -> None:
 
 
 def test_nothing_follows_the_end() -> None:
-    assert not [event for state, event in TABLE if state == ex.ENDED]
+    assert not [event for state, event in TABLE if state == ENDED]
 
 
 def test_news_of_the_connection_can_come_in_every_state_that_lasts() -> None:
@@ -135,7 +138,8 @@ def test_news_of_the_connection_can_come_in_every_state_that_lasts() -> None:
         assert (state, event) in TABLE
 
 
-@pytest.mark.xfail(strict=True, reason="jobs.max-run-seconds can pass while REPORTING waits: NoTransition is logged")
-def test_a_deadline_of_the_whole_job_can_pass_while_the_report_waits_for_a_connection() -> None:
-    """The shell arms it for the job and disarms it at its end, so it can fire in REPORTING."""
-    assert (ex.REPORTING, fx.OVERDUE) in TABLE
+@pytest.mark.xfail(strict=True, reason="the timers of the job run on in STOPPING and REPORTING: NoTransition is logged")
+def test_a_timer_of_the_whole_job_can_fire_until_its_end() -> None:
+    """The shell arms the job's deadline and its progress with the first step and disarms them at the end."""
+    for state, event in itertools.product((STOPPING, REPORTING), (fx.OVERDUE, fx.PROGRESS)):
+        assert (state, event) in TABLE

@@ -103,7 +103,10 @@ def test_queries_of_urls_are_masked(text: str, shown: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(st.characters() | st.sampled_from(":/?# \"'"), max_size=40), st.text("abcXYZ019-_%=&", min_size=8, max_size=20))
+@given(
+    st.text(st.characters() | st.sampled_from(":/?# \"'"), max_size=40),
+    st.text("abcXYZ019-_%=&", min_size=8, max_size=20),
+)
 def test_no_secret_of_a_query_survives_whatever_stands_around_it(around: str, secret: str) -> None:
     text = f"{around} https://bucket.example/key?{secret} {around}"
     assert f"?{secret}" not in masked(text)

@@ -196,8 +196,8 @@ def test_a_signal_before_the_loop_runs_is_not_lost(loop: Loop) -> None:
 def test_a_signal_that_finds_the_wake_up_pipe_full_is_not_lost(loop: Loop) -> None:
     """A flood of messages must not cost a SIGTERM or a SIGCHLD."""
     loop.on_signal(signal.SIGUSR1, loop.stop)
-    for _ in range(70_000):
-        loop.post(int)
+    for number in range(70_000):
+        loop.post([].append, number)
     os.kill(os.getpid(), signal.SIGUSR1)
     run(loop)
 

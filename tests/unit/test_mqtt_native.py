@@ -166,9 +166,7 @@ def test_bootstrap(calls: Calls, name: str) -> None:
 
 @pytest.mark.parametrize("alpn", [None, "x-amzn-mqtt-ca"])
 def test_tls_context(calls: Calls, alpn: str | None) -> None:
-    assert_same(
-        calls, lambda: package_tls(alpn), lambda: mqtt.make_tls(CERT, KEY, CA, alpn), "client_tls_ctx_new"
-    )
+    assert_same(calls, lambda: package_tls(alpn), lambda: mqtt.make_tls(CERT, KEY, CA, alpn), "client_tls_ctx_new")
 
 
 def test_client_new(calls: Calls) -> None:
@@ -244,7 +242,8 @@ def test_a_callback_takes_what_the_package_takes_in_the_same_order(name: str) ->
     ],
 )
 def test_an_answer_to_a_request_is_read_in_the_packages_order(calls: Calls, native: str, wanted: list[str]) -> None:
-    client, heard = package_client(), []
+    client = package_client()
+    heard: list[tuple[object, object]] = []
     client.subscribe(mqtt5.SubscribePacket(subscriptions=[]))
     client.publish(mqtt5.PublishPacket(topic="t", payload=b"", qos=mqtt5.QoS.AT_LEAST_ONCE))
     assert parameters(calls[native][-1]) == wanted
@@ -257,14 +256,14 @@ def test_an_answer_to_a_request_is_read_in_the_packages_order(calls: Calls, nati
     assert heard == ([(5, [1, 135]), (7, [])] if "subscribe" in native else [(5, 135), (7, 0)])
 
 
-def called(name: str, **values: object) -> list[tuple[object, ...]]:
-    """What reaches the owner's `on_...` when the native code calls `name`; everything else is None."""
+def called(native: str, **values: object) -> list[tuple[object, ...]]:
+    """What reaches the owner's `on_...` when the native code calls `native`; everything else is None."""
     heard: list[tuple[object, ...]] = []
     client = mqtt.Client(post)
-    for event in ("connected", "failed", "lost", "message", "stopped"):
-        setattr(client, f"on_{event}", lambda *arguments, event=event: heard.append((event, *arguments)))
-    callback = getattr(mqtt._Callbacks(post, client), name)
-    answer = callback(*[values.get(parameter) for parameter in parameters(getattr(mqtt5._ClientCore, name))])
+    for name in (known for known in mqtt.Client.__annotations__ if known.startswith("on_")):
+        setattr(client, name, lambda *arguments, event=name[3:]: heard.append((event, *arguments)))
+    callback = getattr(mqtt._Callbacks(post, client), native)
+    answer = callback(*[values.get(parameter) for parameter in parameters(getattr(mqtt5._ClientCore, native))])
     assert not answer  # True from _on_publish would mean that we send the PUBACK
     return heard
 
@@ -279,7 +278,7 @@ def test_what_the_callbacks_pass_on() -> None:
     assert called("_on_lifecycle_disconnection", **told) == [("lost", 8, 142)]
     assert called("_on_lifecycle_disconnection", error_code=8, reason_code=0) == [("lost", 8, None)]
     assert called("_on_lifecycle_stopped") == [("stopped",)]
-    assert called("_on_lifecycle_attempting_connect") == []
+    assert called("_on_lifecycle_attempting_connect") == [("attempt",)]
 
 
 def test_the_version_is_the_one_whose_signatures_are_known_and_it_is_pinned() -> None:

@@ -63,7 +63,10 @@ def test_a_stopped_handler_is_woken_to_act_on_sigterm(w: World) -> None:
 
 def test_grandchildren_are_gone_when_the_end_is_told(w: World, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    started(w, f'sh -c "sleep 301 & sleep 302 & echo \\$! >> {pids}; wait" & echo $! >> {pids}; sleep 0.05; echo ready; wait')
+    started(
+        w,
+        f'sh -c "sleep 301 & sleep 302 & echo \\$! >> {pids}; wait" & echo $! >> {pids}; sleep 0.05; echo ready; wait',
+    )
     w.until(lambda: len(pids.read_text().split()) == 2, "the numbers of the grandchildren")
     family = numbers(pids)
     assert all(alive(pid) for pid in family)
@@ -82,7 +85,10 @@ def test_grandchildren_that_ignore_sigterm_are_killed_with_the_leader(w: World, 
 
 def test_a_daemon_that_left_the_group_is_found_by_its_environment(w: World, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    started(w, f'setsid sh -c "echo \\$\\$ > {pids}; exec sleep 304" & until [ -s {pids} ]; do sleep 0.01; done; echo ready; wait')
+    started(
+        w,
+        f'setsid sh -c "echo \\$\\$ > {pids}; exec sleep 304" & until [ -s {pids} ]; do sleep 0.01; done; echo ready; wait',
+    )
     (daemon,) = numbers(pids)
     assert os.getpgid(daemon) != (w.process.pid if w.process else 0)
     kill(w, 0.2)

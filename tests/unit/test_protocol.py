@@ -90,7 +90,7 @@ def test_a_document_nested_as_deep_as_aws_allows_is_read() -> None:
 @pytest.mark.parametrize("key", [key for key in EXECUTION if key != "jobId"])
 @pytest.mark.parametrize("value", [None, "x", -1, 1.5, [], {}, True])
 def test_an_execution_with_one_field_wrong_is_still_an_offer(key: str, value: object) -> None:
-    made = offer(**{key: value})
+    made = offer("start-next/accepted", **{key: value})
     assert made.job_id == "run-foo"
     assert made.number >= 0
     assert made.version >= 0

@@ -57,7 +57,7 @@ def test_any_topic_and_any_bytes(topic: str, payload: bytes) -> None:
     seen(PREFIX + topic, payload)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.sampled_from(TOPICS), JSON)
 def test_any_json_on_every_topic(topic: str, body: object) -> None:
     seen(PREFIX + topic, orjson.dumps(body))
@@ -66,7 +66,7 @@ def test_any_json_on_every_topic(topic: str, body: object) -> None:
     seen(PREFIX + topic, orjson.dumps({"clientToken": body, "code": body, "executionState": body}))
 
 
-@settings(max_examples=3500, deadline=None)
+@settings(max_examples=4000, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_message_with_a_few_places_broken(seed: int) -> None:
     dice = random.Random(seed)
@@ -78,7 +78,7 @@ def test_a_good_message_with_a_few_places_broken(seed: int) -> None:
     seen(PREFIX + dice.choice(TOPICS), orjson.dumps(made))
 
 
-@settings(max_examples=3500, deadline=None)
+@settings(max_examples=4000, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_message_with_bytes_changed_cut_or_repeated(seed: int) -> None:
     dice = random.Random(seed)

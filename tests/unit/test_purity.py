@@ -37,7 +37,11 @@ def run_time_imports(node: ast.AST) -> set[str]:
             found |= {alias.name for alias in child.names}
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, "relative import"
-            found |= {f"dc.jobs.{alias.name}" for alias in child.names} if child.module == "dc.jobs" else {child.module or ""}
+            found |= (
+                {f"dc.jobs.{alias.name}" for alias in child.names}
+                if child.module == "dc.jobs"
+                else {child.module or ""}
+            )
         found |= run_time_imports(child)
     return found
 

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The feature's dialogue with the cloud about what is next, without a loop, a broker or a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from dc.config.model import SETTINGS, Config
+from dc.jobs import protocol
+from dc.jobs.feature import JobsFeature
+
+THING = "board-7"
+PREFIX = f"$aws/things/{THING}/jobs/"
+
+
+class Bench:
+    """A feature whose client notes what is published, whose timers fire by hand, and whose journal is empty."""
+
+    def __init__(self) -> None:
+        config = Config({setting.name: setting.default for setting in SETTINGS}, {})
+        config.thing_name, config.handler_directory = THING, "/nonexistent/jobs"
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.timers: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self.lines: list[str] = []
+        loop = SimpleNamespace(
+            arm=lambda name, seconds, callback: self.timers.__setitem__(name, (seconds, callback)),
+            disarm=lambda name: self.timers.pop(name, None),
+        )
+        log = SimpleNamespace(
+            **dict.fromkeys(("debug", "info", "warn", "error"), lambda part, text: self.lines.append(text))
+        )
+        log.write = lambda level, part, text: self.lines.append(text)
+        journal = SimpleNamespace(degraded="", load=dict, write=lambda record, sync=True: True)
+        runner = SimpleNamespace(
+            started=False, run=lambda action, job: None, last_line=lambda: b"", kill=lambda grace: None
+        )
+        client = SimpleNamespace(config=config, loop=loop, log=log, publish=self._publish)
+        # A stand-in each for what the feature is given; it uses nothing else of them.
+        made: Any = JobsFeature
+        self.feature: JobsFeature = made(client, runner, journal)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        self.published.append((topic, orjson.loads(payload)))
+
+    def receive(self, topic: str, body: dict[str, object]) -> None:
+        self.feature.message(PREFIX + topic, orjson.dumps(body))
+
+    def asks(self) -> list[str]:
+        """The tokens of the start-next requests so far."""
+        return [body["clientToken"] for topic, body in self.published if topic == protocol.start_next_topic(THING)]
+
+    def fire(self, name: Hashable) -> float:
+        """Let a timer fire; the seconds it was armed for."""
+        seconds, callback = self.timers.pop(name)
+        callback()
+        return seconds
+
+    def offer(self, job: str = "run-foo") -> None:
+        """An answer to the latest start-next."""
+        execution = {"jobId": job, "executionNumber": 1, "versionNumber": 1, "jobDocument": {"operation": "echo"}}
+        self.receive("start-next/accepted", {"clientToken": self.asks()[-1], "execution": execution})
+
+    def answer(self, outcome: str, **body: object) -> None:
+        """An answer to the latest update."""
+        topic, request = self.published[-1]
+        self.receive(f"{topic.split('/')[-2]}/update/{outcome}", {"clientToken": request["clientToken"], **body})
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.feature.online()
+    return made
+
+
+def test_it_asks_after_every_connect(bench: Bench) -> None:
+    bench.feature.offline()
+    bench.feature.online()
+    assert len(bench.asks()) == 2
+
+
+def test_silence_is_answered_by_asking_again_with_longer_waits(bench: Bench) -> None:
+    assert [bench.fire("jobs-ask") for _ in range(5)] == [10.0, 20.0, 40.0, 64.0, 64.0]
+    assert len(bench.asks()) == 6
+
+
+def test_an_empty_queue_is_looked_at_again_within_some_hour(bench: Bench) -> None:
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    assert 2700 <= bench.timers["jobs-ask"][0] <= 4500
+
+
+def test_an_offer_is_claimed_and_the_next_one_waits_for_its_end(bench: Bench) -> None:
+    bench.offer()
+    topic, claim = bench.published[-1]
+    assert (topic, claim["status"]) == (f"{PREFIX}run-foo/update", "IN_PROGRESS")
+    bench.receive("notify-next", {"execution": {"jobId": "second", "executionNumber": 1, "jobDocument": {}}})
+    assert bench.published[-1][1] == claim
+    bench.answer("rejected", code="InvalidStateTransition", message="m", executionState={"status": "CANCELED"})
+    topic, report = bench.published[-1]
+    assert (topic, report["status"]) == (f"{PREFIX}second/update", "REJECTED")
+
+
+def test_an_answer_to_an_earlier_request_and_one_of_another_client_are_ignored(bench: Bench) -> None:
+    bench.offer()
+    before = list(bench.published)
+    bench.receive("run-foo/update/accepted", {"clientToken": "somebody else's"})
+    bench.receive("run-foo/update/accepted", {})
+    bench.receive("run-bar/update/accepted", {"clientToken": before[-1][1]["clientToken"]})
+    assert bench.published == before
+    assert bench.feature._current() is not None
+
+
+def test_a_malformed_message_is_logged_and_the_next_job_begins(bench: Bench) -> None:
+    for payload in (b"", b"{", b"[]", b"\xff", b'{"execution":7}', b'{"execution":{"jobId":"../x"}}'):
+        for topic in ("start-next/accepted", "start-next/rejected", "notify-next", "x/update/accepted", "nonsense"):
+            bench.feature.message(PREFIX + topic, payload)
+    bench.feature.message("$aws/things/other/jobs/notify-next", b"{}")
+    assert any("is ignored" in line for line in bench.lines)
+    bench.receive("notify-next", {"execution": {"jobId": "good", "jobDocument": {"operation": "echo"}}})
+    assert bench.published[-1][0] == f"{PREFIX}good/update"
+
+
+@pytest.mark.xfail(strict=True, reason="2.0**asks overflows at the 1,024th refusal in a row; nothing is asked any more")
+def test_a_day_of_refused_start_next_is_survived(bench: Bench) -> None:
+    for _ in range(1500):
+        bench.receive("start-next/rejected", {"clientToken": bench.asks()[-1], "code": "RequestThrottled"})
+        assert bench.fire("jobs-ask") <= 64.0
+
+
+@pytest.mark.xfail(strict=True, reason="the counter of start-next goes back to 1 after every answer")
+def test_no_two_start_next_requests_have_the_same_token(bench: Bench) -> None:
+    for _ in range(5):
+        bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+        bench.fire("jobs-ask")
+    assert len(set(bench.asks())) == len(bench.asks())
+
+
+@pytest.mark.xfail(strict=True, reason="an execution that was dropped but stays at the front is asked for every second")
+def test_an_execution_that_was_dropped_but_stays_pending_is_asked_for_less_and_less(bench: Bench) -> None:
+    bench.offer()
+    bench.answer("rejected", code="InvalidRequest", message="m")
+    pauses = []
+    for _ in range(10):
+        pauses.append(bench.fire("jobs-ask"))
+        bench.offer()
+    assert pauses[-1] > 10.0

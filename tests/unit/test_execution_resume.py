@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""An execution that a restart interrupted: what is written down, and what is made of it."""
+
+from __future__ import annotations
+
+import pytest
+from execution_world import OPERATION, REBOOT, STEPS, ended, has, offered, outcomes, reporting, running, runs, sends
+
+from dc import jsonlib
+from dc.jobs import effects as fx
+from dc.jobs.document import Document
+from dc.jobs.execution import Execution
+from dc.jobs.record import CLAIMING, REPORTING, recorded_key
+
+
+def written(e: Execution) -> dict[str, object]:
+    """The snapshot as the journal gives it back."""
+    record = jsonlib.loads(jsonlib.dumps(e.snapshot()))
+    assert isinstance(record, dict)
+    return record
+
+
+def resumed(
+    record: dict[str, object], document: Document = OPERATION, rebooted: bool = False, rerun: bool = True, most: int = 3
+) -> tuple[Execution, list[object]]:
+    e = offered(document, version=7)
+    return e, e.handle(fx.RESUME, fx.Resumption(record, rebooted, rerun, most))
+
+
+def test_the_record_names_the_execution_it_is_about() -> None:
+    e = running()
+    assert recorded_key(written(e)) == e.key()
+    assert recorded_key({}) is None
+    assert recorded_key({"job": 7}) is None
+
+
+def test_a_report_that_may_have_been_sent_is_sent_again_and_nothing_is_run() -> None:
+    before = reporting(result=ended(1, err="bad\n"))
+    e, effects = resumed(written(before))
+    (report,) = sends(effects)
+    assert (report.status, report.details) == ("FAILED", {"reason": "Exited with status: 1", "stderr": "bad\n"})
+    assert not runs(effects)
+    assert outcomes(e.handle(fx.GONE, "FAILED")) == [fx.REPORTED]
+
+
+def test_a_claim_comes_before_the_interrupted_step_runs_again() -> None:
+    e, effects = resumed(written(running()))
+    assert [send.status for send in sends(effects)] == ["IN_PROGRESS"]
+    assert not runs(effects)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt, run.rebooted) == (0, 2, False)
+
+
+def test_steps_that_were_done_are_not_run_again_and_their_output_is_kept() -> None:
+    before = running(STEPS)
+    before.handle(fx.STEP_ENDED, ended(0, out="one\n"))
+    e, _ = resumed(written(before), STEPS)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt) == (1, 2)
+    for _ in range(2):
+        e.handle(fx.STEP_ENDED, ended(0, out="more\n"))
+    (report,) = sends(e.handle(fx.STEP_ENDED, ended(0, out="last\n")))
+    assert report.details["stdout"] == "one\nmore\nmore\nlast\n"
+
+
+def test_a_stop_between_steps_goes_on_with_the_next_step_as_its_first_attempt() -> None:
+    before = running(STEPS)
+    before.handle(fx.STOP)
+    effects = before.handle(fx.STEP_ENDED, ended())
+    assert has(effects, fx.Persist)
+    e, _ = resumed(written(before), STEPS)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt) == (1, 1)
+
+
+def test_attempts_have_a_bound() -> None:
+    record = written(running())
+    for attempt in (2, 3):
+        e, _ = resumed(record, most=3)
+        assert e.attempt == attempt
+        e.handle(fx.ACCEPTED)
+        record = written(e)
+    _, effects = resumed(record, most=3)
+    (report,) = sends(effects)
+    assert report.status == "FAILED"
+    assert report.details["reason"].startswith("Interrupted by restart 3 times")
+
+
+def test_by_configuration_an_interrupted_step_is_failed_instead() -> None:
+    _, effects = resumed(written(running()), rerun=False)
+    (report,) = sends(effects)
+    assert (report.status, report.details) == ("FAILED", {"reason": "Interrupted by restart"})
+
+
+def test_a_step_that_is_a_reboot_is_done_when_the_board_was_rebooted() -> None:
+    e, effects = resumed(written(running(REBOOT)), REBOOT, rebooted=True)
+    assert [send.status for send in sends(effects)] == ["IN_PROGRESS"]
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt) == (1, 1)
+
+
+def test_a_step_that_is_a_reboot_runs_again_when_the_board_was_not_rebooted() -> None:
+    e, _ = resumed(written(running(REBOOT)), REBOOT, rebooted=False)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt) == (0, 2)
+
+
+def test_another_step_is_told_that_the_board_was_rebooted() -> None:
+    e, _ = resumed(written(running()), rebooted=True)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.attempt, run.rebooted) == (2, True)
+
+
+def test_a_document_that_shrank_meanwhile_is_a_failure() -> None:
+    before = running(STEPS)
+    before.handle(fx.STEP_ENDED, ended())
+    _, effects = resumed(written(before), OPERATION)
+    assert [send.status for send in sends(effects)] == ["FAILED"]
+
+
+@pytest.mark.parametrize("value", [None, -1, 1.5, "x", [], {}, 10**6])
+@pytest.mark.parametrize("key", ["step", "attempt", "status", "details", "stdout", "stderr", "running"])
+def test_a_record_with_a_value_of_any_kind_is_survived(key: str, value: object) -> None:
+    e, effects = resumed({**written(running()), key: value})
+    assert e.state in (CLAIMING, REPORTING)
+    assert len(sends(effects)) == 1
