@@ -19,19 +19,32 @@ _PAD = {"DEBUG": "[DEBUG]", "INFO": "[INFO] ", "WARN": "[WARN] ", "ERROR": "[ERR
 MAX_LINE = 4000  # bytes; with a note about dropped lines still within the 4096 that a writable pipe takes at once
 
 
+_URL_STARTS = ("://", ":\\/\\/")  # the second as JSON may write it
+
+
 def masked(text: str) -> str:
-    """`text` with the query and fragment of every URL replaced: `https://host/path?***`."""
-    at = text.find("://")
-    while at >= 0:
-        end = at + 3
-        while end < len(text) and text[end] > " " and text[end] not in "\"'<>`":
-            end += 1
-        cut = min((found for found in (text.find(c, at, end) for c in "?#") if found >= 0), default=-1)
-        if cut >= 0:
-            text = f"{text[: cut + 1]}***{text[end:]}"
-            end = cut + 4
-        at = text.find("://", end)
+    """`text` with the secret parts of every URL replaced: `https://***@host/path?***`."""
+    for start in _URL_STARTS:
+        at = text.find(start)
+        while at >= 0:
+            head = at + len(start)
+            end = head
+            while end < len(text) and text[end] > " " and text[end] not in "\"'<>`":
+                end += 1
+            url = _masked_url(text[head:end])
+            text = text[:head] + url + text[end:]
+            at = text.find(start, head + len(url))
     return text
+
+
+def _masked_url(url: str) -> str:
+    """`url` without its scheme: query, fragment, user and password go."""
+    cut = min((found for found in (url.find(c) for c in "?#") if found >= 0), default=-1)
+    if cut >= 0:
+        url = f"{url[: cut + 1]}***"
+    host = url.split("/", 1)[0]
+    user, at, _ = host.rpartition("@")
+    return f"***{url[len(user) :]}" if at else url
 
 
 def plain(text: str) -> str:

@@ -87,6 +87,12 @@ class Deeds:
         """Whether `record` was written since the board was started. Where the kernel can't tell, it was."""
         return record.get("boot") == self._boot
 
+    def left_running(self) -> None:
+        """No step runs any more: the job's deadline and its progress have no meaning now."""
+        self._loop.disarm(_JOB)
+        self._loop.disarm(_PROGRESS)
+        self._running = None
+
     def forget(self) -> None:
         """No execution is at hand. Lost in a power cut, this costs one report that the cloud refuses."""
         self._write({}, sync=False)
@@ -172,9 +178,6 @@ class Deeds:
         self._log.write(effect.level, PART, f"{e.job_id} #{e.number}: {effect.text}")
 
     def _end(self, e: Execution, effect: fx.End) -> None:
-        self._loop.disarm(_JOB)
-        self._loop.disarm(_PROGRESS)
-        self._running = None
         self._runner.started = False
         self._log.info(PART, f"job {e.job_id} #{e.number}: {e.status or 'no report'}, {effect.outcome}")
         if effect.outcome != fx.INTERRUPTED:

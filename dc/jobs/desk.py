@@ -106,8 +106,8 @@ class Desk:
     def answer(self, message: protocol.Accepted | protocol.Refused) -> None:
         """What the cloud said to an update."""
         current = self.current
-        late = current is None or message.job_id != current.job_id or message.token != self._deeds.token(current.serial)
-        if late:
+        awaited = current is not None and current.awaiting and message.job_id == current.job_id
+        if current is None or not awaited or message.token != self._deeds.token(current.serial):
             self._log.debug(PART, f"a late or foreign answer about {message.job_id} is ignored")
         elif isinstance(message, protocol.Accepted):
             self.event(fx.ACCEPTED)
@@ -128,6 +128,8 @@ class Desk:
             return
         if current.state != before:
             self._log.debug(PART, f"{current.job_id} #{current.number}: {before} -> {current.state}")
+        if before == RUNNING and current.state != RUNNING:
+            self._deeds.left_running()
         for effect in effects:
             self._deeds.perform(current, effect)
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+MAX_DOUBLINGS = 10  # of a pause; far beyond its bound
+
+
 class NoTransition(RuntimeError):
     """An event came in a state that the table does not pair with it: a defect of the agent, never of a message."""
 
@@ -56,7 +59,7 @@ def _send(e: Execution) -> list[object]:
     e.unanswered = e.unanswered or e.awaiting
     e.awaiting = True
     e.serial += 1
-    wait = min(fx.REPLY_SECONDS * 2**e.retries, fx.MAX_PAUSE_SECONDS)
+    wait = min(fx.REPLY_SECONDS * 2 ** min(e.retries, MAX_DOUBLINGS), fx.MAX_PAUSE_SECONDS)
     if e.status:
         return [fx.Send(e.status, reduced(e.details, e.stage), e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
     return [fx.Send(IN_PROGRESS, e.progress, e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
@@ -68,7 +71,8 @@ def _answered(e: Execution) -> list[object]:
 
 
 def _taken(e: Execution) -> list[object]:
-    e.version += 1 if e.version else 0
+    if e.awaiting and e.version:  # an answer that is delivered twice counts once
+        e.version += 1
     e.unanswered = False
     e.retries = 0
     return _answered(e)
@@ -83,7 +87,9 @@ def _pause(e: Execution, _: object) -> tuple[str, list[object]]:
     e.awaiting = False
     e.unanswered = True  # an internal error may have come after the update counted
     e.retries += 1
-    return e.state, [fx.Arm(fx.REPLY_TIMER, min(2.0**e.retries, fx.MAX_PAUSE_SECONDS), jitter=True)]
+    return e.state, [
+        fx.Arm(fx.REPLY_TIMER, min(2.0 ** min(e.retries, MAX_DOUBLINGS), fx.MAX_PAUSE_SECONDS), jitter=True)
+    ]
 
 
 def _online(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -100,7 +106,8 @@ def _offline(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
     effects = _answered(e)
-    if e.unanswered and isinstance(version, int) and version:
+    known = version == e.version  # start-next told it while the update was under way
+    if (e.unanswered or known) and isinstance(version, int) and version:
         e.unanswered = False
         e.version = version
         return e.state, effects + _send(e)
@@ -113,7 +120,7 @@ def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
 
 
 def _redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
-    if isinstance(version, int) and version > e.version:
+    if isinstance(version, int) and (version > e.version or e.resyncing):
         e.version = version
     if not e.resyncing:
         return e.state, []
@@ -245,6 +252,15 @@ def _probe(e: Execution, _: object) -> tuple[str, list[object]]:
     return e.state, [] if e.awaiting else _send(e)
 
 
+def _not_named(e: Execution, _: object) -> tuple[str, list[object]]:
+    """start-next names another: cancelled? An update without a version asks, after a pause if versions were at odds."""
+    if not e.resyncing:
+        return _probe(e, None)
+    e.resyncing = False
+    e.version = 0
+    return _pause(e, None)
+
+
 def _show_progress(e: Execution, pairs: object) -> tuple[str, list[object]]:
     """Now and then, and never in the way of another update."""
     if isinstance(pairs, dict):
@@ -343,7 +359,7 @@ def _report_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
 
 # Every pair of state and event that can happen: what is done, and where it may lead.
 TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list[object]]], tuple[str, ...]]] = {
-    (OFFERED, fx.BEGIN): (_claim, (CLAIMING, REPORTING)),
+    (OFFERED, fx.BEGIN): (_claim, (CLAIMING,)),
     (OFFERED, fx.REFUSE): (_refuse, (REPORTING,)),
     (OFFERED, fx.RESUME): (_resume, (CLAIMING, REPORTING)),
     (CLAIMING, fx.ACCEPTED): (_claimed, (RUNNING,)),
@@ -374,7 +390,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list
     (RUNNING, fx.STOP): (_stop, (RUNNING,)),
     (RUNNING, fx.CUT_OFF): (_cut_off, (STOPPING,)),
     (RUNNING, fx.REDELIVERED): (_redelivered, (RUNNING,)),
-    (RUNNING, fx.ABSENT): (_probe, (RUNNING,)),
+    (RUNNING, fx.ABSENT): (_not_named, (RUNNING,)),
     (STOPPING, fx.STEP_ENDED): (_stopped, (REPORTING, ENDED)),
     (STOPPING, fx.ACCEPTED): (_still_wanted, (STOPPING,)),
     (STOPPING, fx.GONE): (_stopping_gone, (STOPPING,)),
@@ -385,6 +401,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list
     (STOPPING, fx.ONLINE): (_stopping_online, (STOPPING,)),
     (STOPPING, fx.OFFLINE): (_offline, (STOPPING,)),
     (STOPPING, fx.DOUBT): (_ignore, (STOPPING,)),
+    (STOPPING, fx.PROGRESS): (_ignore, (STOPPING,)),
     (STOPPING, fx.OVERDUE): (_ignore, (STOPPING,)),
     (STOPPING, fx.STOP): (_stop, (STOPPING,)),
     (STOPPING, fx.CUT_OFF): (_stop, (STOPPING,)),
@@ -399,6 +416,8 @@ TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list
     (REPORTING, fx.ONLINE): (_online, (REPORTING,)),
     (REPORTING, fx.OFFLINE): (_offline, (REPORTING,)),
     (REPORTING, fx.DOUBT): (_ignore, (REPORTING,)),  # the report's own answer will tell
+    (REPORTING, fx.PROGRESS): (_ignore, (REPORTING,)),
+    (REPORTING, fx.OVERDUE): (_ignore, (REPORTING,)),
     (REPORTING, fx.STOP): (_stop, (REPORTING,)),
     (REPORTING, fx.CUT_OFF): (_interrupt, (ENDED,)),
     (REPORTING, fx.REDELIVERED): (_redelivered, (REPORTING,)),

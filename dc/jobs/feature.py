@@ -53,7 +53,9 @@ class JobsFeature:
         self._online = False
         self._nonce = os.urandom(6).hex()
         self._asked = ""  # token of the start-next whose answer is awaited
-        self._asks = 0
+        self._asks = 0  # in a row, without an answer
+        self._tokens = 0
+        self._late = 0  # offers in a row of what was dealt with
         self._stopped: Callable[[], None] | None = None
         self._restored = self._journal.load()  # what an earlier process left unfinished; {} once that is settled
         if self._restored:
@@ -117,7 +119,8 @@ class JobsFeature:
         if not self._online or self._stopped is not None:
             return
         self._asks += 1
-        self._asked = f"{self._nonce}-{self._asks}"
+        self._tokens += 1
+        self._asked = f"{self._nonce}-{self._tokens}"
         self._client.publish(protocol.start_next_topic(self._thing), protocol.start_next_request(self._asked))
         wait = min(ASK_SECONDS * 2 ** min(self._asks - 1, 3), MAX_ASK_SECONDS)
         self._loop.arm(_ASK, wait, self._ask)
@@ -134,7 +137,7 @@ class JobsFeature:
         self._log.write(level, PART, f"the cloud refuses start-next ({refusal.code}): {refusal.message}")
         self._asked = ""
         self._asks += 1
-        self._loop.arm(_ASK, jittered(min(2.0**self._asks, MAX_ASK_SECONDS)), self._ask)
+        self._loop.arm(_ASK, jittered(min(2.0 ** min(self._asks, 10), MAX_ASK_SECONDS)), self._ask)
 
     # --- what is offered
 
@@ -169,8 +172,10 @@ class JobsFeature:
     def _take(self, offer: protocol.Offer) -> None:
         if offer.key() in self._ended:
             self._log.debug(PART, f"{offer.job_id} #{offer.number} was dealt with: a late message")
-            self._ask_later(NEXT_SECONDS)
+            self._ask_later(min(NEXT_SECONDS * 2 ** min(self._late, 10), MAX_ASK_SECONDS))
+            self._late += 1
             return
+        self._late = 0
         self._loop.disarm(_ASK)
         record = self._restored
         if record:

@@ -38,6 +38,24 @@ def find(marked: tuple[str, ...]) -> list[int]:
     return found
 
 
+def group_lives(group: int) -> bool:
+    """Whether a process of the group is alive and no zombie. Without /proc: True, nobody can tell."""
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return True
+    for name in names:
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, _, its_group = file.read(1024).rpartition(b")")[2].split()[:3]
+            except (OSError, ValueError):
+                continue
+            if int(its_group) == group and state not in (b"Z", b"X"):
+                return True
+    return False
+
+
 def signal_all(marked: tuple[str, ...], signal: int) -> bool:
     """Send `signal` to each; whether there was any."""
     found = find(marked)

@@ -70,6 +70,8 @@ class Process:
             self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
         except OSError as error:
             failure = spawn_failure(command.program, error.errno)
+        except ValueError as error:  # a lone surrogate, say, that no byte stands for
+            failure = f"Cannot start {command.program!r}: {error}"
         for fd in given if not failure else given + reads:
             os.close(fd)
         if failure:
@@ -172,6 +174,12 @@ class Process:
             pass  # a member that changed its user; the others got the signal
         return True
 
+    def _group_lives(self) -> bool:
+        """Zombies do not count: whoever adopted them may take its time to reap them."""
+        from dc.jobs.leftovers import group_lives
+
+        return self._signal_group(0) and group_lives(self.pid)
+
     def _signal_strays(self, number: int) -> bool:
         """The same for what left the group; whether there was any."""
         from dc.jobs.leftovers import signal_all
@@ -188,7 +196,7 @@ class Process:
         if self._status is None and self._exited():
             self._reap()
         strays = self._signal_strays(_signal.SIGKILL)
-        gone = self._status is not None and not self._signal_group(0) and not strays
+        gone = self._status is not None and not strays and not self._group_lives()
         self._dead_tries += 1
         if gone or self._dead_tries * _DEAD_POLL_SECONDS > _DEAD_WAIT_SECONDS:
             for fd in list(self._pipes):

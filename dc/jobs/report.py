@@ -153,7 +153,8 @@ def details(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str,
     pairs.update((key, first_units(clean(value))) for key, value in (extra or {}).items())
     pairs["stdout"] = stdout
     pairs["stderr"] = stderr
-    return {key: value for key, value in pairs.items() if value}
+    kept = [(key, value) for key, value in pairs.items() if value]
+    return dict(kept if len(kept) <= MAX_PAIRS else kept[:1] + kept[1 - MAX_PAIRS :])
 
 
 def reduced(pairs: Mapping[str, str], stage: int) -> dict[str, str]:

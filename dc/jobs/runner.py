@@ -43,6 +43,7 @@ class Runner:
         self._output_grace = output_grace
         self._process: Process | None = None
         self._logged: dict[str, int] = {}
+        self._unfinished: dict[str, bytes] = {}
         self._told = b""  # an unfinished line of progress
         self.progress: dict[str, str] = {}  # what the running step told of itself
         self.started = False  # something of the execution at hand was started; whoever ends the execution resets it
@@ -52,10 +53,11 @@ class Runner:
         self.started = True
         try:
             command = self._handlers.command(action, job)
-        except HandlerError as error:
+        except (HandlerError, ValueError) as error:  # ValueError: a name that this locale can't write
             self._fail(str(error))
             return
         self._logged = {"stdout": 0, "stderr": 0}
+        self._unfinished = {"stdout": b"", "stderr": b""}
         self._told = b""
         self.progress = {}
         mark = tuple(f"{name}={job[name]}" for name in MARKS)
@@ -87,6 +89,9 @@ class Runner:
 
     def _done(self, result: StepResult) -> None:
         self._process = None
+        for stream, rest in self._unfinished.items():
+            if rest:
+                self._log_line(stream, rest)
         end = f"killed by signal {result.signal}" if result.signal is not None else f"exit status {result.status}"
         self._log.info(
             PART, f"step ended: {end}, {result.stdout.total} bytes on stdout, {result.stderr.total} on stderr"
@@ -101,10 +106,15 @@ class Runner:
         if left <= 0 or not self._log.enabled("DEBUG"):
             return
         self._logged[stream] += len(chunk)
-        for line in clean(chunk[:left].decode("utf-8", "replace")).splitlines():
-            self._log.debug(PART, f"{stream}: {line}")
+        *lines, self._unfinished[stream] = (self._unfinished[stream] + chunk[:left]).split(b"\n")
+        for line in lines:  # whole ones only: a URL in two pieces would not be masked
+            self._log_line(stream, line)
         if len(chunk) > left:
             self._log.debug(PART, f"{stream}: (more follows that is not logged)")
+            self._unfinished[stream] = b""
+
+    def _log_line(self, stream: str, line: bytes) -> None:
+        self._log.debug(PART, f"{stream}: {clean(line.decode('utf-8', 'replace')).rstrip()}")
 
     def _take_progress(self, chunk: bytes) -> None:
         """Lines `key=value`; a key as AWS takes it. What does not fit is left out: it is the handler's own affair."""

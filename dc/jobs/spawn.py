@@ -72,14 +72,19 @@ def spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int 
         first_closed = PROGRESS_FD + 1
     actions.extend((os.POSIX_SPAWN_CLOSE, fd) for fd in range(first_closed, _open_descriptors_end()))
     return os.posix_spawn(
-        command.program,
-        [word.encode("utf-8", "surrogateescape") for word in command.argv],
-        command.env,
+        _bytes(command.program),
+        [_bytes(word) for word in command.argv],
+        {_bytes(name): _bytes(value) for name, value in command.env.items()},
         file_actions=actions,
         setpgroup=0,
         setsigmask=(),
         setsigdef=_DEFAULT_SIGNALS,
     )
+
+
+def _bytes(text: str) -> bytes:
+    """As the job document has it, whatever the locale."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def null_input() -> int:

@@ -14,7 +14,7 @@ from execution_world import DOCUMENTS, EVENTS, RESULTS, STATES, has, runs, sends
 from dc.jobs import effects as fx
 from dc.jobs.document import Document
 from dc.jobs.execution import TABLE, Execution, NoTransition
-from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
+from dc.jobs.record import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING, ExecutionRecord
 
 RECORDS: tuple[dict[str, object], ...] = (
     {},
@@ -102,8 +102,7 @@ def reached(state: str, event: str) -> frozenset[str]:
     return frozenset(found)
 
 
-UNREACHED = pytest.mark.xfail(strict=True, reason="the table lets BEGIN lead to REPORTING, which _claim never does")
-PAIRS = [pytest.param(*pair, marks=UNREACHED if pair == (OFFERED, fx.BEGIN) else ()) for pair in sorted(TABLE)]
+PAIRS = sorted(TABLE)
 
 
 @pytest.mark.parametrize(("state", "event"), PAIRS)
@@ -138,7 +137,6 @@ def test_news_of_the_connection_can_come_in_every_state_that_lasts() -> None:
         assert (state, event) in TABLE
 
 
-@pytest.mark.xfail(strict=True, reason="the timers of the job run on in STOPPING and REPORTING: NoTransition is logged")
 def test_a_timer_of_the_whole_job_can_fire_until_its_end() -> None:
     """The shell arms the job's deadline and its progress with the first step and disarms them at the end."""
     for state, event in itertools.product((STOPPING, REPORTING), (fx.OVERDUE, fx.PROGRESS)):
