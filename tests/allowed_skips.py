@@ -10,6 +10,8 @@ import os
 ALWAYS = (
     "looks inside the interpreter: only with --target source",
     "measures the agent: under qemu the emulator would be measured",
+    "a bare place has no Python: only with a binary",
+    "the emulator's own needs stand in the way",
     "only the armv7 file has these attributes",
     "the other two run on the first processors of their kind",
 )

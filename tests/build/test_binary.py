@@ -12,8 +12,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Binary
 
+from tests.build.built import Binary
 from toolchains.components import FILE as COMPONENTS
 from toolchains.nuitka import NAME
 from toolchains.stage import ROOT

@@ -59,7 +59,15 @@ def test_two_builds_from_different_folders_are_identical(tmp_path: Path, caches:
 def test_a_build_without_jobs_has_nothing_of_jobs(tmp_path: Path, caches: tuple[Path, Path]) -> None:
     file = build(ROOT, caches[0], tmp_path / "dist", "--exclude-jobs")
     data = file.read_bytes()
-    for trace in (b"dc.jobs", b"dc/jobs", b"$aws/things", b"start-next", b"runHandler", b"includeStdOut", b"allowStdErr"):
+    for trace in (
+        b"dc.jobs",
+        b"dc/jobs",
+        b"$aws/things",
+        b"start-next",
+        b"runHandler",
+        b"includeStdOut",
+        b"allowStdErr",
+    ):
         assert trace not in data, f"{trace!r} is in the file"
     assert b"dc.cli" in data, "the search itself must be able to find a module's name"
 

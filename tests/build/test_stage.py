@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from toolchains.stage import BuildError, Builder, apply_patches, clean_environment, default_cache, hash_files
+from toolchains.stage import ROOT, Builder, BuildError, apply_patches, clean_environment, default_cache, hash_files
 
 
 @pytest.fixture
@@ -70,6 +75,42 @@ def test_a_failing_command_is_told_with_its_last_output_and_the_log(builder: Bui
 def test_a_command_that_is_not_installed_points_to_the_documentation(builder: Builder) -> None:
     with pytest.raises(BuildError, match="docs/building.md"):
         builder.stage("part", ["input"], lambda work: builder.run(["no-such-command-here"]))
+
+
+def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path) -> None:
+    program = (
+        "import signal, sys; from pathlib import Path; from toolchains.stage import ROOT, Builder\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        "builder = Builder(Path(sys.argv[1]))\n"
+        "builder.stage('part', [], lambda work: builder.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; sleep 600; true']))\n"
+    )
+    pid_file = tmp_path / "pid"
+    build = subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path / "cache", pid_file], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: pid_file.exists() and pid_file.read_text(encoding="ascii").strip() != "")
+        group = int(pid_file.read_text(encoding="ascii"))
+    finally:
+        build.terminate()
+    assert build.wait(timeout=30) == 143
+    until(lambda: not group_exists(group))
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for a condition, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_the_callers_compiler_flags_and_locale_do_not_reach_the_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from localcloud.thing import Thing
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import contract_errors, message_errors
 from tests.system.harness.handlers import Handlers
+from tests.system.harness.idle import Idle
 from tests.system.harness.skips import EMULATED, SOURCE_ONLY
 from tests.system.harness.station import Station
 
@@ -156,3 +157,28 @@ def source_only(target: str) -> None:
     """For tests that look inside the interpreter."""
     if target != "source":
         pytest.skip(SOURCE_ONLY)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what looks at the idle agent last: it is idle while the others run, and so costs no time of its own."""
+    items.sort(key=_looks_at_idle)
+
+
+@pytest.fixture(scope="session")
+def idle(cloud: Cloud, target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Idle]:
+    """An agent that is connected, and has nothing to do for as long as the session lasts."""
+    thing = cloud.make_thing("idle", tmp_path_factory.mktemp("idle"))
+    agent = Agent(target, thing).start()
+    agent.wait_log("no job execution is pending")
+    yield Idle(agent)
+    agent.finish()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _idle_from_the_beginning(request: pytest.FixtureRequest) -> None:
+    if any(_looks_at_idle(item) for item in request.session.items):
+        request.getfixturevalue("idle")
+
+
+def _looks_at_idle(item: pytest.Item) -> bool:
+    return "idle" in getattr(item, "fixturenames", ())

@@ -104,9 +104,7 @@ def put_program(folder: Path, name: str, body: str) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
-def test_demo_on_a_terminal_shows_every_expected_outcome_and_leaves_nothing(
-    target: str, tmp_path: Path
-) -> None:
+def test_demo_on_a_terminal_shows_every_expected_outcome_and_leaves_nothing(target: str, tmp_path: Path) -> None:
     status, shown = run_on_terminal(target, tmp_path)
     assert status == 0, shown
     assert f"{ALL} of {ALL} outcomes as expected" in shown

@@ -60,7 +60,7 @@ def test_a_step_whose_failure_is_ignored_does_not_stop_the_job(station: Station,
 
 @pytest.mark.parametrize("value", [False, "false", None], ids=repr)
 def test_ignore_step_failure_is_off_unless_it_is_true(station: Station, value: object) -> None:
-    more = {} if value is None else {"ignoreStepFailure": value}
+    more: dict[str, Any] = {} if value is None else {"ignoreStepFailure": value}
     assert station.run(steps(run_command("false", **more), run_command("true"))).status == "FAILED"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, Station, operation, own
+from tests.system.harness.processes import Waiting, Watched, wait_gone
+from tests.system.harness.station import QUICK_RECONNECT, Station, operation, own
 
 
 @dataclass(frozen=True)
@@ -111,50 +111,43 @@ def test_messages_that_overtake_each_other_confuse_nothing(fresh: Station, topic
 def test_a_connection_lost_while_a_handler_runs_does_not_touch_it(fresh: Station) -> None:
     fresh.thing.configure(mqtt=QUICK_RECONNECT)
     fresh.start_online()
-    gate = fresh.thing.folder / "gate"
-    gate.touch()
-    fresh.handlers.write("wait.sh", f"while [ -e {gate} ]; do sleep 0.05; done; echo survived")
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh", includeStdOut=True))
-    fresh.result(job, "IN_PROGRESS")
-    wait_until(fresh.agent.children, JOB_SECONDS, "the handler to run")
+    handler.pid()
     mark = fresh.cloud.mark()
     assert fresh.cloud.kick(fresh.thing)
     assert [p.json()["status"] for p in fresh.wait_published(f"/{job}/update", since=mark)] == ["IN_PROGRESS"]
-    gate.unlink()
+    handler.go_on()
     result = fresh.result(job)
-    assert (result.status, result.stdout) == ("SUCCEEDED", "survived\n")
+    assert (result.status, result.stdout) == ("SUCCEEDED", "went on\n")
 
 
 def test_a_handler_that_ends_while_the_connection_is_lost_is_reported_after_it(fresh: Station) -> None:
     fresh.thing.configure(mqtt=QUICK_RECONNECT)
     fresh.start_online()
-    gate = fresh.thing.folder / "gate"
-    gate.touch()
-    fresh.handlers.write("wait.sh", f"while [ -e {gate} ]; do sleep 0.05; done; echo ended alone")
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh", includeStdOut=True))
-    fresh.result(job, "IN_PROGRESS")
-    wait_until(fresh.agent.children, JOB_SECONDS, "the handler to run")
+    handler.pid()
     _strike(fresh, "drop", Moment("*/update"), count=2)
     assert fresh.cloud.kick(fresh.thing)
     fresh.agent.wait_log("the connection was lost")
-    gate.unlink()
+    handler.go_on()
     fresh.agent.wait_log("step ended: exit status 0")
     result = fresh.result(job)
-    assert (result.status, result.stdout) == ("SUCCEEDED", "ended alone\n")
+    assert (result.status, result.stdout) == ("SUCCEEDED", "went on\n")
 
 
 def test_a_job_cancelled_while_the_connection_is_lost_is_ended_after_it(fresh: Station) -> None:
     """The notification went nowhere: the IN_PROGRESS update after the reconnect finds out."""
     fresh.thing.configure(mqtt=QUICK_RECONNECT)
     fresh.start_online()
-    fresh.handlers.write("wait.sh", "exec sleep 600")
-    job = fresh.create(own("wait.sh"))
-    fresh.result(job, "IN_PROGRESS")
-    wait_until(fresh.agent.children, JOB_SECONDS, "the handler to run")
+    handler = Watched(fresh, "long.sh", "exec sleep 600")
+    job = fresh.create(own("long.sh"))
+    pid = handler.pid()
     fresh.cloud.fault("lose", f"$aws/things/{fresh.thing.name}/jobs/notify-next")
     fresh.cloud.cancel_execution(job, fresh.thing, force=True)
     fresh.cloud.kick(fresh.thing)
-    wait_until(lambda: not fresh.agent.children(), JOB_SECONDS, "the handler to be ended")
+    wait_gone(pid)
     assert fresh.run(operation("true")).status == "SUCCEEDED"
 
 

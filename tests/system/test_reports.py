@@ -14,6 +14,7 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
+from tests.system.harness.processes import Waiting, Watched, lives, wait_gone, wait_pids
 from tests.system.harness.station import (
     JOB_SECONDS,
     QUICK_RECONNECT,
@@ -26,43 +27,18 @@ from tests.system.harness.station import (
 )
 
 
-def _waits(station: Station, name: str = "wait.sh") -> Path:
-    """Write a handler that says that it runs, and then waits until the file it names is removed; return that."""
-    gate = station.thing.folder / f"{name}.gate"
-    gate.touch()
-    station.handlers.write(name, f"echo $$ > {gate}; while [ -e {gate} ]; do sleep 0.05; done; echo went on")
-    return gate
-
-
-def _running(gate: Path) -> int:
-    """Wait until the handler of `gate` runs; return its process id."""
-    return int(wait_until(lambda: gate.exists() and gate.read_text().strip(), JOB_SECONDS, f"{gate} to be written"))
-
-
-def _gone(pid: int) -> None:
-    wait_until(lambda: not _lives(pid), JOB_SECONDS, f"process {pid} to end")
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
 def test_in_progress_is_accepted_before_the_handler_starts(fresh: Station) -> None:
     """The claim's answer is held back: nothing may run meanwhile."""
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     fresh.cloud.fault("late", f"*/{fresh.thing.name}/jobs/*/update", seconds=1.0)
     job = fresh.create(own("wait.sh", includeStdOut=True))
     fresh.wait_published(f"/{job}/update")
     assert fresh.cloud.describe(job, fresh.thing)["status"] == "QUEUED"
-    assert fresh.agent.children() == [] and gate.read_text() == ""
-    _running(gate)
+    assert fresh.agent.children() == [] and not handler.pid_file.exists()
+    handler.pid()
     assert fresh.cloud.describe(job, fresh.thing)["status"] == "IN_PROGRESS"
-    gate.unlink()
+    handler.go_on()
     assert fresh.result(job).stdout == "went on\n"
 
 
@@ -98,14 +74,14 @@ def test_jobs_queued_while_the_agent_was_off_run_in_their_order(fresh: Station) 
 
 def test_jobs_created_while_one_runs_follow_it_one_at_a_time(fresh: Station) -> None:
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     overlap = fresh.thing.folder / "overlap"
     fresh.handlers.write("alone.sh", f"mkdir {overlap} && sleep 0.1 && rmdir {overlap}")
     first = fresh.create(own("wait.sh"))
-    _running(gate)
+    handler.pid()
     others = [fresh.create(own("alone.sh")) for _ in range(3)]
     assert {fresh.cloud.describe(job, fresh.thing)["status"] for job in others} == {"QUEUED"}
-    gate.unlink()
+    handler.go_on()
     assert [fresh.result(job).status for job in [first, *others]] == ["SUCCEEDED"] * 4
 
 
@@ -118,15 +94,13 @@ def test_a_forced_cancel_ends_the_handler_and_everything_it_started(fresh: Stati
     body = f"sleep 600 & a=$!; setsid sleep 600 & echo $$ $a $! > {pids}.new; mv {pids}.new {pids}; wait"
     fresh.handlers.write("family.sh", body)
     job = fresh.create(own("family.sh"))
-    wait_until(pids.exists, JOB_SECONDS, "the handler to run")
-    family = [int(word) for word in pids.read_text().split()]
-    assert len(family) == 3 and all(_lives(pid) for pid in family)
+    family = wait_pids(pids)
+    assert len(family) == 3 and all(lives(pid) for pid in family)
     if how == "job":
         fresh.cloud.cancel_job(job, force=True)
     else:
         fresh.cloud.cancel_execution(job, fresh.thing, force=True)
-    for pid in family:
-        _gone(pid)
+    wait_gone(*family)
     assert fresh.reports(job)[-1] != "SUCCEEDED"
     assert fresh.run(operation("true")).status == "SUCCEEDED"
     assert fresh.result(job).status == "CANCELED"
@@ -135,22 +109,21 @@ def test_a_forced_cancel_ends_the_handler_and_everything_it_started(fresh: Stati
 def test_a_handler_that_ignores_sigterm_is_killed_after_the_grace(fresh: Station) -> None:
     fresh.thing.configure(jobs={"stop-grace-seconds": 0.3})
     fresh.start_online()
-    pid_file = fresh.thing.folder / "pid"
-    fresh.handlers.write("stubborn.sh", f"trap '' TERM; echo $$ > {pid_file}; while :; do sleep 0.05; done")
+    handler = Watched(fresh, "stubborn.sh", "trap '' TERM; while :; do sleep 0.05; done")
     job = fresh.create(own("stubborn.sh"))
-    pid = _running(pid_file)
+    pid = handler.pid()
     fresh.cloud.cancel_execution(job, fresh.thing, force=True)
-    _gone(pid)
+    wait_gone(pid)
     assert fresh.run(operation("true")).status == "SUCCEEDED"
 
 
 def test_a_handler_may_tidy_up_when_it_is_cancelled(fresh: Station) -> None:
     fresh.start_online()
-    mark = fresh.thing.folder / "mark"
     tidy = fresh.thing.folder / "tidy"
-    fresh.handlers.write("tidy.sh", f"trap 'echo done > {tidy}; exit 0' TERM; echo $$ > {mark}; while :; do sleep 0.05; done")
+    loop = "while :; do sleep 0.05; done"
+    handler = Watched(fresh, "tidy.sh", f"trap 'echo done > {tidy}; exit 0' TERM; {loop}")
     job = fresh.create(own("tidy.sh"))
-    _running(mark)
+    handler.pid()
     fresh.cloud.cancel_execution(job, fresh.thing, force=True)
     wait_until(tidy.exists, JOB_SECONDS, "the handler's trap to run")
     assert fresh.run(operation("true")).status == "SUCCEEDED"
@@ -158,11 +131,11 @@ def test_a_handler_may_tidy_up_when_it_is_cancelled(fresh: Station) -> None:
 
 def test_a_deleted_job_ends_its_handler(fresh: Station) -> None:
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh"))
-    pid = _running(gate)
+    pid = handler.pid()
     fresh.cloud.delete_job(job)
-    _gone(pid)
+    wait_gone(pid)
     assert fresh.run(operation("true")).status == "SUCCEEDED"
 
 
@@ -180,11 +153,11 @@ def test_a_job_deleted_and_created_again_under_its_name_runs_again(fresh: Statio
 def test_an_execution_whose_time_is_over_in_the_cloud_ends_its_handler(fresh: Station) -> None:
     """inProgressTimeoutInMinutes; a minute lasts two seconds in this cloud."""
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh"), timeoutConfig={"inProgressTimeoutInMinutes": 1})
-    pid = _running(gate)
+    pid = handler.pid()
     assert fresh.result(job, "TIMED_OUT")
-    _gone(pid)
+    wait_gone(pid)
     assert fresh.run(operation("true")).status == "SUCCEEDED"
 
 
@@ -213,14 +186,14 @@ def test_a_rejected_document_is_never_retried(fresh: Station) -> None:
 def test_another_client_that_updates_the_execution_is_noticed_and_not_overwritten(fresh: Station) -> None:
     """Its version is stale then: the agent asks whether the execution is still its own before it reports."""
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh"))
-    _running(gate)
+    handler.pid()
     details = {"by": "somebody else"}
     fresh.cloud.jobs_data.update_job_execution(
         jobId=job, thingName=fresh.thing.name, status="IN_PROGRESS", statusDetails=details
     )
-    gate.unlink()
+    handler.go_on()
     assert fresh.result(job).status == "SUCCEEDED"
     assert fresh.agent.wait_log("another client updated this execution")
     assert fresh.reports(job) == ["IN_PROGRESS", "SUCCEEDED", "SUCCEEDED"]
@@ -228,13 +201,13 @@ def test_another_client_that_updates_the_execution_is_noticed_and_not_overwritte
 
 def test_an_execution_that_another_client_has_ended_is_left_as_it_is(fresh: Station) -> None:
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh"))
-    pid = _running(gate)
+    pid = handler.pid()
     fresh.cloud.jobs_data.update_job_execution(
         jobId=job, thingName=fresh.thing.name, status="FAILED", statusDetails={"by": "somebody else"}
     )
-    _gone(pid)
+    wait_gone(pid)
     result = fresh.result(job)
     assert (result.status, result.details) == ("FAILED", {"by": "somebody else"})
     assert fresh.run(operation("true")).status == "SUCCEEDED"
@@ -318,10 +291,10 @@ def test_a_status_whose_details_are_refused_whatever_they_hold_is_sent_without(f
 def test_a_stopped_handler_is_ended_too(fresh: Station) -> None:
     """SIGSTOP: it could not act on SIGTERM by itself."""
     fresh.start_online()
-    gate = _waits(fresh)
+    handler = Waiting(fresh)
     job = fresh.create(own("wait.sh"))
-    pid = _running(gate)
+    pid = handler.pid()
     os.kill(pid, signal.SIGSTOP)
     fresh.cloud.cancel_execution(job, fresh.thing, force=True)
-    _gone(pid)
+    wait_gone(pid)
     assert fresh.run(operation("true")).status == "SUCCEEDED"

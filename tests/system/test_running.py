@@ -111,7 +111,7 @@ def test_arguments_arrive_byte_for_byte(station: Station, tmp_path: Path, schema
 
 def test_a_presigned_url_in_a_command_arrives_whole(station: Station, tmp_path: Path) -> None:
     out = tmp_path / "url"
-    station.handlers.write("save.sh", f"printf %s \"$1\" > {out}")
+    station.handlers.write("save.sh", f'printf %s "$1" > {out}')
     assert station.run(steps(run_command(f"save.sh,{PRESIGNED}"))).status == "SUCCEEDED"
     assert out.read_text() == PRESIGNED
 
@@ -157,7 +157,7 @@ def test_the_agents_memory_grows_by_less_than_a_mebibyte_meanwhile(station: Stat
     def ended() -> bool:
         nonlocal most
         most = max(most, station.agent.rss_kib())
-        return station.cloud.describe(job, station.thing)["status"] == "SUCCEEDED"
+        return bool(station.cloud.describe(job, station.thing)["status"] == "SUCCEEDED")
 
     wait_until(ended, JOB_SECONDS, "the talker to end")
     assert max(most, station.agent.rss_kib()) - before < 1024
@@ -165,7 +165,9 @@ def test_the_agents_memory_grows_by_less_than_a_mebibyte_meanwhile(station: Stat
 
 def test_stderr_that_fills_its_pipe_while_stdout_stays_open_does_not_block(station: Station) -> None:
     """More than a pipe holds, all of it before the first byte on stdout."""
-    result = station.run_script("head -c 300000 /dev/zero | tr '\\0' e >&2; echo done", includeStdOut=True, allowStdErr=1)
+    result = station.run_script(
+        "head -c 300000 /dev/zero | tr '\\0' e >&2; echo done", includeStdOut=True, allowStdErr=1
+    )
     assert (result.status, result.stdout, result.stderr) == ("SUCCEEDED", "done\n", "e" * 1024)
 
 

@@ -77,7 +77,7 @@ def test_grandchildren_are_gone_when_the_end_is_told(w: World, tmp_path: Path) -
 
 def test_grandchildren_that_ignore_sigterm_are_killed_with_the_leader(w: World, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    started(w, f'(trap "" TERM; echo ready; exec sleep 303) & echo $! > {pids}; wait')
+    started(w, f'trap "" TERM; sh -c "echo \\$\\$ > {pids}; echo ready; exec sleep 303" & trap - TERM; wait')
     kill(w, 0.1)
     w.finish()
     assert not [pid for pid in numbers(pids) if alive(pid)]
