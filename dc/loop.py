@@ -118,7 +118,7 @@ class Loop:
             woken = b""
         came = {*woken, *self._noted}
         self._noted -= came
-        for number in came:
+        for number in sorted(came):  # SIGTERM before SIGCHLD: a shutdown is no failure of the handler
             callback = self._signals.get(number)
             if callback is not None:
                 self._call(callback)

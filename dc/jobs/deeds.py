@@ -87,6 +87,14 @@ class Deeds:
         """Whether `record` was written since the board was started. Where the kernel can't tell, it was."""
         return record.get("boot") == self._boot
 
+    def end_leftovers(self, job_id: str, number: int) -> None:
+        """A handler whose agent was killed lives on: it must be gone before its step is started again. Blocks."""
+        from dc.jobs.leftovers import end
+
+        variables = mark(self._thing, job_id, number)
+        if end(tuple(f"{name}={value}" for name, value in variables.items()), self._config.jobs_stop_grace):
+            self._log.warn(PART, f"job {job_id} #{number}: ended processes that an earlier agent had left running")
+
     def left_running(self) -> None:
         """No step runs any more: the job's deadline and its progress have no meaning now."""
         self._loop.disarm(_JOB)
@@ -125,6 +133,8 @@ class Deeds:
 
     def _run(self, e: Execution, effect: fx.Run) -> None:
         if not self._runner.started:
+            if e.version != 2:  # not the first claim ever: an earlier agent may have left its handler, unjournalled
+                self.end_leftovers(e.job_id, e.number)
             self._arm_job_deadline()
         job = {
             **mark(self._thing, e.job_id, e.number),

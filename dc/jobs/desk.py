@@ -11,11 +11,11 @@ import os
 
 from dc.jobs import effects as fx
 from dc.jobs import protocol
-from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds, mark
+from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds
 from dc.jobs.document import DocumentError, parse, unmet_condition
 from dc.jobs.execution import Execution, NoTransition
 from dc.jobs.handlers import Handlers
-from dc.jobs.record import CLAIMING, RUNNING, recorded_key
+from dc.jobs.record import CLAIMING, RUNNING, STOPPING, recorded_key
 from dc.jobs.runner import Runner
 
 TYPE_CHECKING = False
@@ -49,6 +49,7 @@ class Desk:
         self._runner.ended = lambda result: self.event(fx.STEP_ENDED, result)
         self._deeds = Deeds(client, self._runner, journal, self.event, self._lay_aside, ask)
         self.current: Execution | None = None
+        self._serial = 0  # goes on from one execution to the next, so that no token comes twice
 
     def take(self, offer: protocol.Offer, record: dict[str, object], online: bool) -> None:
         """Begin with `offer`; `record` is what the journal knows of it from before a restart, `{}` if nothing."""
@@ -67,6 +68,7 @@ class Desk:
         self.current = Execution(
             offer.job_id, offer.number, offer.version, document, queued_at=offer.queued_at, online=online
         )
+        self.current.serial = self._serial
         if refusal is not None:
             self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
             self.event(fx.REFUSE, f"Invalid job document: {refusal}")
@@ -77,26 +79,11 @@ class Desk:
         else:
             self.event(fx.BEGIN)
 
-    def report(self, record: dict[str, object]) -> None:
-        """The outcome was decided before a restart: nothing is run, the report goes out (again, perhaps)."""
-        key = recorded_key(record)
-        if key is None:
-            return
-        self._log.info(PART, f"job {key[0]} #{key[1]}: ended before the restart, reporting it")
-        version = record.get("version")
-        self.current = Execution(key[0], key[1], version if isinstance(version, int) else 0, None, queued_at=key[2])
-        self.event(fx.RESUME, fx.Resumption(record, False, False, 0))
-
     def end_leftovers(self, record: dict[str, object]) -> None:
-        """A handler whose agent was killed lives on: it must be gone before its step is started again. Blocks."""
+        """Before anything else: what the execution of `record` left running when its agent was killed. Blocks."""
         key = recorded_key(record)
-        if key is None or not record.get("running") or not self._deeds.same_boot(record):
-            return
-        from dc.jobs.leftovers import end
-
-        marked = tuple(f"{name}={value}" for name, value in mark(self._config.thing_name, key[0], key[1]).items())
-        if end(marked, self._config.jobs_stop_grace):
-            self._log.warn(PART, f"job {key[0]} #{key[1]}: ended processes that an earlier agent had left running")
+        if key is not None and record.get("running") and self._deeds.same_boot(record):
+            self._deeds.end_leftovers(key[0], key[1])
 
     def forget(self, record: dict[str, object]) -> None:
         """What was begun before a restart is no longer pending."""
@@ -141,7 +128,8 @@ class Desk:
         """The agent ends. How many seconds the execution at hand may still take."""
         self._deeds.stopping = True
         self.event(fx.STOP)
-        return self._config.jobs_stop_grace if self.current is not None and self.current.state == RUNNING else 0.0
+        alive = self.current is not None and self.current.state in (RUNNING, STOPPING)
+        return self._config.jobs_stop_grace if alive else 0.0
 
     def cut_off(self) -> float:
         """The grace is over. How many seconds it takes at most to end what still runs."""
@@ -154,6 +142,7 @@ class Desk:
 
     def _lay_aside(self, execution: Execution, outcome: str) -> None:
         self.current = None
+        self._serial = execution.serial
         self._ended(execution.key(), outcome)
 
 

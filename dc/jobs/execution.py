@@ -106,8 +106,9 @@ def _offline(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
     effects = _answered(e)
-    known = version == e.version  # start-next told it while the update was under way
-    if (e.unanswered or known) and isinstance(version, int) and version:
+    # A higher one comes of our unanswered update; the same, start-next told while the update was under way. A lower
+    # one is that of another execution with the same name, made after ours was deleted.
+    if isinstance(version, int) and (version == e.version or (e.unanswered and version > e.version)):
         e.unanswered = False
         e.version = version
         return e.state, effects + _send(e)

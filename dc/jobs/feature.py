@@ -68,9 +68,6 @@ class JobsFeature:
         self._online = True
         if self._current() is not None:
             self._desk().event(fx.ONLINE)
-        elif self._restored.get("status"):
-            record, self._restored = self._restored, {}
-            self._desk().report(record)
         else:
             self._ask()
 
@@ -167,6 +164,9 @@ class JobsFeature:
             self._desk().event(fx.REDELIVERED, message.version)
             return
         self._offer = message if isinstance(message, protocol.Offer) else None
+        if isinstance(message, protocol.Offer) and message.is_namesake_of(current.key()):
+            self._desk().event(fx.GONE, "")  # ours was deleted, and a new one made under its name
+            return
         self._desk().event(fx.ABSENT if message.source == protocol.START_NEXT else fx.DOUBT)
 
     def _take(self, offer: protocol.Offer) -> None:

@@ -32,13 +32,8 @@ class Disk:
             return b""
 
     def append(self, path: str, data: bytes, sync: bool) -> None:
-        """Add `data` to the end of the file; made with its folder if missing."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            fd = os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-            fd = os.open(path, flags, 0o600)
+        """Add `data` to the end of the file, which exists."""
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             _write_all(fd, data)
             if sync:
@@ -47,8 +42,9 @@ class Disk:
             os.close(fd)
 
     def replace(self, path: str, data: bytes) -> None:
-        """Let the file hold `data` and nothing else, at once or not at all."""
+        """Let the file hold `data` and nothing else, at once or not at all; made with its folder if missing."""
         new = f"{path}.new"
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             _write_all(fd, data)
@@ -97,7 +93,8 @@ class Journal:
         data = b"\n%08x %s\n" % (crc32(text), text)
         try:
             if self._size + len(data) > MAX_BYTES:
-                self._rewrite(data)
+                self._disk.replace(self.path, data)
+                self._size = len(data)
             else:
                 self._disk.append(self.path, data, sync)
                 self._size += len(data)
@@ -107,13 +104,6 @@ class Journal:
             return False
         self.degraded = ""
         return True
-
-    def _rewrite(self, data: bytes) -> None:
-        try:
-            self._disk.replace(self.path, data)
-        except FileNotFoundError:
-            self._disk.append(self.path, data, True)  # makes the folder
-        self._size = len(data)
 
 
 def _record(line: bytes) -> dict[str, object] | None:

@@ -76,6 +76,10 @@ class Offer:
         """What tells one execution from another. queuedAt tells a job that was deleted and made again."""
         return (self.job_id, self.number, self.queued_at)
 
+    def is_namesake_of(self, key: tuple[str, int, int | float]) -> bool:
+        """Whether the execution of `key` must have been deleted, since this one has its name and is younger."""
+        return (self.job_id, self.number) == key[:2] and self.queued_at > key[2] > 0
+
 
 class Nothing:
     """No execution is pending."""

@@ -21,6 +21,8 @@ PART = "jobs"
 MARKS = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
 PROGRESS_KEYS, PROGRESS_LINE = 5, 1024  # of AWS's 10 pairs, some are the agent's own
 OWN_KEYS = ("progress", "step", "output", "journal", "reason", "stdout", "stderr")
+# What ends the agent (a shutdown, say) often ends its children first: our own signal may be a moment behind.
+STOP_SIGNALS, SETTLE_SECONDS = (1, 2, 15), 0.2
 LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, the cloud gets the tail
 
 
@@ -96,7 +98,10 @@ class Runner:
         self._log.info(
             PART, f"step ended: {end}, {result.stdout.total} bytes on stdout, {result.stderr.total} on stderr"
         )
-        self.ended(result)
+        if result.signal in STOP_SIGNALS:
+            self._loop.arm((self, "settle"), SETTLE_SECONDS, lambda: self.ended(result))
+        else:
+            self.ended(result)
 
     def _show(self, stream: str, chunk: bytes) -> None:
         if stream == PROGRESS:

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What happens in a simulation: jobs, what their handlers do, faults, and what comes from outside, each at its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tests.sim.simulator.board import Behaviour
+from tests.sim.simulator.network import Rule
+from tests.sim.simulator.service import Job
+
+if TYPE_CHECKING:
+    from tests.sim.simulator.world import World
+
+
+def operation(name: str = "work", **more: object) -> dict[str, object]:
+    """A document of the operation schema."""
+    return {"operation": name, "args": ["one"], "path": "default", **more}
+
+
+def steps(
+    *names: str, final: str = "", ignored: Sequence[str] = (), timeouts: Mapping[str, int] | None = None
+) -> dict[str, object]:
+    """A document of schema "1.0"; a step named "reboot" is the command of that name."""
+    document: dict[str, object] = {
+        "version": "1.0",
+        "steps": [{"action": _action(name, name in ignored, (timeouts or {}).get(name, 0))} for name in names],
+    }
+    if final:
+        document["finalStep"] = {"action": _action(final, False, 0)}
+    return document
+
+
+def _action(name: str, ignored: bool, timeout: int) -> dict[str, object]:
+    action: dict[str, object] = {"name": name, "type": "runHandler", "input": {"handler": name, "path": "default"}}
+    if name == "reboot":
+        action.update(type="runCommand", input={"command": "reboot"})
+    if ignored:
+        action["ignoreStepFailure"] = True
+    if timeout:
+        action["timeout"] = timeout
+    return action
+
+
+class Scenario:
+    """`jobs`: (when, job). `handlers`: by step name, or "step#number" for a retry, what each run does; the last one
+    counts for all that follow; a step that is not named takes 2 s and is good. `happenings`: (when, what).
+
+    `outcomes`: the statuses in the end, in the order of creation; `steady`: also if the agent ends in between.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        jobs: Sequence[tuple[float, Job]],
+        outcomes: Sequence[str] = (),
+        *,
+        handlers: Mapping[str, Sequence[Behaviour]] | None = None,
+        happenings: Sequence[tuple[float, Callable[[World], None]]] = (),
+        rules: tuple[Rule, ...] = (),
+        config: Mapping[str, object] | None = None,
+        session: bool = True,
+        steady: bool = True,
+        set_up: Callable[[World], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.jobs = jobs
+        self.outcomes = list(outcomes)
+        self.rules = rules
+        self.config = dict(config or {})
+        self.session = session
+        self.steady = steady
+        self._handlers = dict(handlers or {})
+        self._happenings = happenings
+        self._set_up = set_up
+
+    def set_up(self, world: World) -> None:
+        """Let everything come in `world`."""
+        if self._set_up is not None:
+            self._set_up(world)
+        for when, job in self.jobs:
+            world.events.at(when, _creates(world, job))
+        for when, happening in self._happenings:
+            world.events.at(when, _happens(world, happening))
+
+    def last_event(self) -> float:
+        """When nothing more comes from outside."""
+        times = [when for when, _ in self.jobs] + [when for when, _ in self._happenings]
+        return max(times, default=0.0)
+
+    def behaviour(self, step: str, number: int, before: int) -> Behaviour:
+        """What a step does that was run `before` times for this execution."""
+        runs = self._handlers.get(f"{step}#{number}") or self._handlers.get(step) or [Behaviour()]
+        return runs[min(before, len(runs) - 1)]
+
+
+def _creates(world: World, job: Job) -> Callable[[], None]:
+    return lambda: world.service.create(job)
+
+
+def _happens(world: World, happening: Callable[[World], None]) -> Callable[[], None]:
+    return lambda: happening(world)

@@ -1,0 +1,374 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios that are ended at every point. Times in seconds; what a handler does is in `handlers`."""
+
+from __future__ import annotations
+
+from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
+from tests.sim.simulator.disk import FULL, READ_ONLY, SHORT, UNREADABLE
+from tests.sim.simulator.network import DOWN, INTERNAL, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
+from tests.sim.simulator.scenario import Scenario, operation, steps
+from tests.sim.simulator.service import Job
+from tests.sim.simulator.world import World
+
+GOOD, BAD = "SUCCEEDED", "FAILED"
+LONG = Behaviour(70.0)
+
+
+def _one(document: object, **more: float) -> list[tuple[float, Job]]:
+    return [(1.0, Job("one", document, timeout=more.get("timeout", 0.0), lag=more.get("lag", 0.0)))]
+
+
+def _cancel(world: World) -> None:
+    world.service.cancel("one")
+
+
+def _delete(world: World) -> None:
+    world.service.delete("one")
+
+
+def _meddle(world: World) -> None:
+    world.service.meddle("one")
+
+
+def _create_again(world: World) -> None:
+    world.service.create(world.job("one"))
+
+
+def _down(world: World) -> None:
+    world.link(False)
+
+
+def _up(world: World) -> None:
+    world.link(True)
+
+
+def _silence(world: World) -> None:
+    world.silence(25.0)
+
+
+def _stop(world: World) -> None:
+    world.stop_agent()
+
+
+def _reboot(world: World) -> None:
+    world.shut_down()
+
+
+def _full(world: World) -> None:
+    world.disk.fails(FULL)
+
+
+def _short(world: World) -> None:
+    world.disk.fails(SHORT)
+
+
+def _read_only(world: World) -> None:
+    world.disk.fails(READ_ONLY)
+
+
+def _unreadable(world: World) -> None:
+    world.disk.fails(UNREADABLE)
+
+
+def _whole(world: World) -> None:
+    world.disk.fails("")
+
+
+THREE = steps("first", "second", final="last")
+STUBBORN = Behaviour(40.0, stubborn=True)
+
+DOCUMENTS = (
+    Scenario("operation", _one(operation()), [GOOD]),
+    Scenario("operation-fails", _one(operation()), [BAD], handlers={"work": [Behaviour(status=3)]}),
+    Scenario(
+        "would-succeed-the-second-time",
+        _one(operation()),
+        [BAD],
+        handlers={"work": [Behaviour(status=3), Behaviour()]},
+        steady=False,
+    ),
+    Scenario("operation-killed", _one(operation()), [BAD], handlers={"work": [Behaviour(signal=9)]}),
+    Scenario("cannot-start", _one(operation()), [BAD], handlers={"work": [Behaviour(error="no such file")]}),
+    Scenario("steps", _one(THREE), [GOOD]),
+    Scenario("many-steps", _one(steps(*(f"s{number}" for number in range(8)))), [GOOD]),
+    Scenario("second-step-fails", _one(THREE), [BAD], handlers={"second": [Behaviour(status=1)]}),
+    Scenario("last-step-fails", _one(THREE), [BAD], handlers={"last": [Behaviour(status=1)]}),
+    Scenario(
+        "failure-ignored",
+        _one(steps("first", "second", final="last", ignored=("second",))),
+        [GOOD],
+        handlers={"second": [Behaviour(status=1)]},
+    ),
+    Scenario("rejected", _one({"version": "9.0", "steps": []}), ["REJECTED"]),
+    Scenario("not-for-this-board", _one({**THREE, "conditions": [{"key": "no", "value": ["x"]}]}), ["REJECTED"]),
+    Scenario(
+        "tells-progress",
+        _one(steps("first", "second")),
+        [GOOD],
+        handlers={"first": [Behaviour(20.0, tells=(0.1, 0.2, 0.3, 7.0, 7.1, 19.9, 19.99))]},
+    ),
+    Scenario("long-with-progress", _one(steps("first", "second")), [GOOD], handlers={"first": [LONG]}),
+)
+
+QUEUES = (
+    Scenario("two-jobs", [(1.0, Job("one", THREE)), (2.0, Job("two", operation()))], [GOOD, GOOD]),
+    Scenario(
+        "rejected-then-good", [(1.0, Job("one", {"version": 1})), (1.0, Job("two", operation()))], ["REJECTED", GOOD]
+    ),
+    Scenario(
+        "queued-before-the-start",
+        [(0.0, Job("one", operation())), (0.0, Job("two", operation("other"))), (0.0, Job("three", THREE))],
+        [GOOD, GOOD, GOOD],
+    ),
+    Scenario(
+        "retried",
+        [(1.0, Job("one", operation(), retries=1)), (2.0, Job("two", operation("other")))],
+        [BAD, GOOD, GOOD],
+        handlers={"work#1": [Behaviour(status=1)], "work#2": [Behaviour()]},
+    ),
+)
+
+CANCELS = (
+    Scenario("cancelled-before", _one(operation()), happenings=[(1.02, _cancel)], steady=False),
+    Scenario("cancelled-during", _one(THREE), ["CANCELED"], happenings=[(4.5, _cancel)], steady=False),
+    Scenario(
+        "cancelled-stubborn",
+        [(1.0, Job("one", operation())), (2.0, Job("two", THREE))],
+        ["CANCELED", GOOD],
+        handlers={"work": [STUBBORN]},
+        happenings=[(4.5, _cancel)],
+        steady=False,
+    ),
+    Scenario("cancelled-after", _one(operation()), [GOOD], happenings=[(60.0, _cancel)]),
+    Scenario("cancelled-at-the-report", _one(operation()), happenings=[(3.17, _cancel)], steady=False),
+    Scenario(
+        "cancelled-offline",
+        _one(operation()),
+        ["CANCELED"],
+        handlers={"work": [LONG]},
+        happenings=[(4.0, _down), (5.0, _cancel), (9.0, _up)],
+        steady=False,
+    ),
+    Scenario(
+        "cancelled-and-nobody-told",
+        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+        ["CANCELED", GOOD],
+        handlers={"work": [LONG]},
+        happenings=[(4.0, _cancel)],
+        rules=(Rule(DOWN, "notify-next", 2, LOSE),),
+        steady=False,
+    ),
+    Scenario(
+        "deleted-during",
+        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+        ["DELETED", GOOD],
+        handlers={"work": [LONG]},
+        happenings=[(4.0, _delete)],
+        steady=False,
+    ),
+    Scenario(
+        "deleted-and-made-again",
+        _one(operation()),
+        ["DELETED", GOOD],
+        handlers={"work": [Behaviour(5.0)]},
+        happenings=[(3.0, _delete), (3.5, _create_again)],
+        steady=False,
+    ),
+    Scenario(
+        "deleted-and-made-again-offline",
+        _one(operation()),
+        ["DELETED", GOOD],
+        handlers={"work": [Behaviour(5.0)]},
+        happenings=[(3.0, _down), (4.0, _delete), (4.5, _create_again), (15.0, _up)],
+        steady=False,
+    ),
+)
+
+TIMEOUTS = (
+    Scenario(
+        "step-timeout",
+        _one(steps("first", "second", timeouts={"second": 5})),
+        [BAD],
+        handlers={"second": [LONG]},
+    ),
+    Scenario(
+        "step-timeout-stubborn",
+        _one(steps("first", "second", timeouts={"second": 5})),
+        [BAD],
+        handlers={"second": [STUBBORN]},
+    ),
+    Scenario(
+        "step-timeout-exit-0",
+        _one(steps("first", timeouts={"first": 5})),
+        [BAD],
+        handlers={"first": [Behaviour(70.0, on_term=0)]},
+    ),
+    Scenario("job-limit", _one(THREE), [BAD], handlers={"second": [LONG]}, config={"jobs_max_run_seconds": 10}),
+    Scenario("cloud-timeout", _one(THREE, timeout=20.0), handlers={"second": [LONG]}, steady=False),
+    Scenario("cloud-timeout-lags", _one(THREE, timeout=20.0, lag=40.0), handlers={"second": [LONG]}, steady=False),
+)
+
+NETWORKS = (
+    Scenario("offline-in-a-step", _one(THREE), [GOOD], happenings=[(4.0, _down), (20.0, _up)]),
+    Scenario("offline-at-the-report", _one(operation()), [GOOD], happenings=[(3.0, _down), (30.0, _up)]),
+    Scenario("offline-long-at-the-report", _one(operation()), [GOOD], happenings=[(3.0, _down), (80.0, _up)]),
+    Scenario("offline-at-the-claim", _one(operation()), [GOOD], happenings=[(1.07, _down), (9.0, _up)]),
+    Scenario(
+        "offline-without-a-session",
+        [(1.0, Job("one", operation())), (5.0, Job("two", THREE))],
+        [GOOD, GOOD],
+        happenings=[(0.5, _down), (8.0, _up), (10.12, _down), (13.0, _up)],
+        session=False,
+    ),
+    Scenario("silence", _one(THREE), [GOOD], happenings=[(3.0, _silence)]),
+    Scenario("claim-lost", _one(THREE), [GOOD], rules=(Rule(UP, "claim", 1, LOSE),)),
+    Scenario("claim-answer-lost", _one(THREE), [GOOD], rules=(Rule(DOWN, "accepted", 1, LOSE),)),
+    Scenario("report-lost", _one(THREE), [GOOD], rules=(Rule(UP, "report", 1, LOSE),)),
+    Scenario("report-answer-lost", _one(THREE), [GOOD], rules=(Rule(DOWN, "accepted", 2, LOSE),)),
+    Scenario("notify-lost", _one(operation()), [GOOD], rules=(Rule(DOWN, "notify-next", 1, LOSE),)),
+    Scenario("offer-lost", [(0.0, Job("one", operation()))], [GOOD], rules=(Rule(DOWN, "offer", 1, LOSE),)),
+    Scenario(
+        "all-answers-late",
+        _one(THREE),
+        [GOOD],
+        rules=(Rule(DOWN, "accepted", 0, LATE), Rule(DOWN, "offer", 0, LATE), Rule(DOWN, "no-offer", 0, LATE)),
+    ),
+    Scenario(
+        "claims-answered-late-and-lost",
+        _one(operation()),
+        [GOOD],
+        handlers={"work": [LONG]},
+        rules=(Rule(DOWN, "accepted", 1, LATE), Rule(DOWN, "accepted", 2, LOSE)),
+    ),
+    Scenario("claim-answer-twice", _one(THREE), [GOOD], rules=(Rule(DOWN, "accepted", 1, TWICE),)),
+    Scenario(
+        "everything-twice",
+        [(1.0, Job("one", THREE)), (2.0, Job("two", operation()))],
+        [GOOD, GOOD],
+        rules=tuple(
+            Rule(DOWN, kind, 0, TWICE) for kind in ("offer", "no-offer", "accepted", "rejected", "notify-next")
+        ),
+    ),
+    Scenario(
+        "requests-twice",
+        [(1.0, Job("one", THREE)), (2.0, Job("two", operation()))],
+        [GOOD, GOOD],
+        rules=tuple(Rule(UP, kind, 0, TWICE) for kind in ("start-next", "claim", "report")),
+    ),
+    Scenario(
+        "throttled",
+        _one(THREE),
+        [GOOD],
+        rules=(
+            Rule(UP, "start-next", 1, THROTTLE),
+            *(Rule(UP, "claim", nth, THROTTLE) for nth in (1, 2)),
+            *(Rule(UP, "report", nth, THROTTLE) for nth in (1, 2, 3)),
+        ),
+    ),
+    Scenario(
+        "internal-errors",
+        _one(THREE),
+        [GOOD],
+        rules=(
+            Rule(UP, "claim", 1, INTERNAL),
+            Rule(DOWN, "accepted", 1, INTERNAL),
+            Rule(DOWN, "accepted", 2, INTERNAL),
+        ),
+    ),
+    Scenario(
+        "details-refused", _one(THREE), [GOOD], rules=(Rule(UP, "report", 1, REFUSE), Rule(UP, "report", 2, REFUSE))
+    ),
+    Scenario("another-client", _one(THREE), [GOOD], happenings=[(4.0, _meddle), (6.0, _meddle)]),
+    Scenario(
+        "another-client-during-progress",
+        _one(operation()),
+        [GOOD],
+        handlers={"work": [LONG]},
+        happenings=[(20.0, _meddle), (50.0, _meddle)],
+    ),
+)
+
+RESTARTS = (
+    Scenario("stopped-in-a-step", _one(THREE), [GOOD], happenings=[(4.5, _stop)]),
+    Scenario("stopped-in-a-long-step", _one(THREE), [GOOD], handlers={"second": [LONG]}, happenings=[(9.0, _stop)]),
+    Scenario("stopped-stubborn", _one(THREE), [GOOD], handlers={"second": [STUBBORN]}, happenings=[(9.0, _stop)]),
+    Scenario("stopped-at-the-claim", _one(THREE), [GOOD], happenings=[(1.08, _stop)]),
+    Scenario(
+        "stopped-at-the-report",
+        _one(operation()),
+        [GOOD],
+        happenings=[(3.17, _stop)],
+        rules=(Rule(UP, "report", 1, LOSE),),
+    ),
+    Scenario(
+        "stopped-while-cancelled",
+        _one(operation()),
+        ["CANCELED"],
+        handlers={"work": [STUBBORN]},
+        happenings=[(4.0, _cancel), (5.0, _stop)],
+        steady=False,
+    ),
+    Scenario("stopped-and-cancelled", _one(THREE), happenings=[(4.5, _stop), (5.5, _cancel)], steady=False),
+    Scenario(
+        "stopped-and-failed",
+        _one(operation()),
+        [BAD],
+        handlers={"work": [LONG]},
+        happenings=[(9.0, _stop)],
+        config={"jobs_on_interrupted": "fail"},
+        steady=False,
+    ),
+    Scenario(
+        "restarts-the-agent", _one(THREE), [GOOD], handlers={"second": [Behaviour(30.0, deed=STOP_AGENT), Behaviour()]}
+    ),
+    Scenario(
+        "kills-the-agent-for-ever",
+        _one(THREE),
+        [BAD],
+        handlers={"second": [Behaviour(30.0, deed=KILL_AGENT)]},
+    ),
+    Scenario(
+        "cuts-the-power-for-ever",
+        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+        [BAD, GOOD],
+        handlers={"work": [Behaviour(30.0, deed=CUT)]},
+    ),
+    Scenario(
+        "reboot-command",
+        _one(steps("first", "reboot", "last")),
+        [GOOD],
+        handlers={"reboot": [Behaviour(90.0, deed=REBOOT)]},
+    ),
+    Scenario(
+        "reboot-command-returns",
+        _one(steps("first", "reboot", "last")),
+        [GOOD],
+        handlers={"reboot": [Behaviour(0.5, deed=REBOOT, deed_at=0.4)], "last": [Behaviour(3.0)]},
+    ),
+    Scenario(
+        "reboot-operation", _one(operation("reboot")), [GOOD], handlers={"reboot": [Behaviour(90.0, deed=REBOOT)]}
+    ),
+    Scenario(
+        "reboot-in-a-handler", _one(THREE), [GOOD], handlers={"second": [Behaviour(90.0, deed=REBOOT), Behaviour()]}
+    ),
+    Scenario("reboot-from-outside", _one(THREE), [GOOD], happenings=[(4.5, _reboot)]),
+    Scenario("reboot-while-idle", _one(operation()), [GOOD], happenings=[(20.0, _reboot)]),
+)
+
+DISKS = (
+    Scenario("disk-full", _one(THREE), [GOOD], set_up=_full),
+    Scenario("disk-read-only", _one(operation()), [GOOD], set_up=_read_only),
+    Scenario("disk-fills-up", _one(THREE), [GOOD], happenings=[(4.0, _full)]),
+    Scenario("disk-full-for-a-while", _one(THREE), [GOOD], happenings=[(2.0, _short), (6.0, _whole)]),
+    Scenario("disk-short-writes", [(1.0, Job("one", THREE)), (2.0, Job("two", THREE))], [GOOD, GOOD], set_up=_short),
+    Scenario(
+        "disk-unreadable-at-the-restart",
+        _one(THREE),
+        [GOOD],
+        happenings=[(4.0, _unreadable), (4.5, _stop), (20.0, _whole)],
+    ),
+)
+
+ALL = (*DOCUMENTS, *QUEUES, *CANCELS, *TIMEOUTS, *NETWORKS, *RESTARTS, *DISKS)
+BY_NAME = {scenario.name: scenario for scenario in ALL}
