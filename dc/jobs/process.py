@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROGRESS = "progress"  # the third pipe, where the job document asks for it
 CHUNK = 65536  # what a pipe holds: one read empties it
+_buffer = bytearray(CHUNK)  # one for all reads: a fresh 64 KiB each time wears out musl's allocator
+_view = memoryview(_buffer)
 _DEAD_POLL_SECONDS = 0.01
 _DEAD_WAIT_SECONDS = 2.0  # after SIGKILL; only a process stuck in the kernel outlives it
 
@@ -113,11 +115,12 @@ class Process:
 
     def _readable(self, fd: int) -> None:
         try:
-            chunk = os.read(fd, CHUNK)
+            size = os.readv(fd, (_buffer,))
         except BlockingIOError:
             return
         except OSError:
-            chunk = b""
+            size = 0
+        chunk = bytes(_view[:size])
         if not chunk:
             self._close(fd)
             self._check()
