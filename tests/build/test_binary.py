@@ -112,6 +112,13 @@ def test_a_core_that_is_too_old_is_told_so(binary: Binary) -> None:
     assert "ARMv7-A" in answer.stderr
 
 
+def test_it_starts_on_a_kernel_that_says_it_is_old(binary: Binary) -> None:
+    emulator = binary.target.qemu or ["qemu-x86_64-static"]
+    command = [*emulator, "-r", "3.2.0", str(binary.file), "--version"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
 def test_the_bill_of_materials_names_everything_linked_in(binary: Binary) -> None:
     document = json.loads(binary.file.with_name(NAME + ".spdx.json").read_text(encoding="utf-8"))
     names = {package["name"] for package in document["packages"]}

@@ -70,6 +70,7 @@ def test_signals_have_their_default_effect_and_none_is_blocked(station: Station)
 
 
 def test_the_environment_of_a_handler_is_small_and_documented(fresh: Station) -> None:
+    """docs/handlers.md lists it: nothing else of the agent's own environment goes on."""
     given = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C", "TZ": "UTC", "HOME": "/home/of/agent"}
     fresh.start(env={**given, "AWS_SECRET_ACCESS_KEY": "secret", "LD_LIBRARY_PATH": "/x", "PYTHONSTARTUP": "/y"})
     result = fresh.run(steps(run_command("env", name="look around"), includeStdOut=True))
@@ -77,7 +78,7 @@ def test_the_environment_of_a_handler_is_small_and_documented(fresh: Station) ->
     folder = str(fresh.handlers.folder)
     assert found == {
         **given,
-        "PATH": f"/usr/bin:/bin:{fresh.thing.folder}:{folder}",
+        "PATH": f"/usr/bin:/bin:{fresh.thing.folder}:{folder}:/usr/local/sbin:/usr/sbin:/sbin",
         "AWS_IOT_JOB_ID": result.job_id,
         "AWS_IOT_THING_NAME": fresh.thing.name,
         "AWS_IOT_JOB_EXECUTION_NUMBER": "1",
@@ -85,6 +86,7 @@ def test_the_environment_of_a_handler_is_small_and_documented(fresh: Station) ->
         "AWS_IOT_JOB_STEP_NAME": "look around",
         "AWS_IOT_JOB_REBOOTED": "false",
         "AWS_IOT_JOB_HANDLER_DIR": folder,
+        "AWS_IOT_JOB_STATE_DIR": str(fresh.thing.state),
     }
 
 

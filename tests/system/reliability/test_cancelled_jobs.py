@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""A job is cancelled at every stage of its life: it is ended whole and soon, and the next one starts only after it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from localcloud.scripted import Answers, Request
+from localcloud.waiting import wait_until
+from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
+from tests.system.reliability.line import Line
+
+GRACE = 1.0
+# What the agent itself may take from the cancel to the last process gone, its grace not counted.
+OWN_SECONDS = 1.0
+NEVER_ENDS = "while :; do sleep 0.02; done"
+# A family of every kind: in the group, out of it, deaf to SIGTERM, and without the terminal it never had.
+FAMILY = f"""
+trap '' TERM
+(trap '' TERM; {NEVER_ENDS}) &
+setsid sh -c "trap '' TERM; {NEVER_ENDS}" &
+setsid sh -c 'sleep 600 < /dev/null > /dev/null 2>&1 & exec sleep 600' &
+echo ready >> {{folder}}/ready
+{NEVER_ENDS}
+"""
+
+
+def _start_family(line: Line) -> str:
+    line.write_ledger_handler("family.sh", FAMILY.format(folder=line.thing.folder))
+    job = line.add(own("family.sh"))
+    wait_until((line.thing.folder / "ready").exists, JOB_SECONDS, "the family to be complete")
+    wait_until(lambda: len(line.family(job)) >= 5, JOB_SECONDS, "its processes")
+    return job
+
+
+def test_a_cancelled_job_is_gone_within_its_grace_and_a_second_with_all_its_children(line: Line) -> None:
+    """Also with those that ignore SIGTERM and those that moved to a session of their own."""
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    line.start_online()
+    job = _start_family(line)
+    line.service.remove(line.thing.name, job)
+    began = time.monotonic()
+    wait_until(lambda: not line.family(job), JOB_SECONDS, "the last of the family to be gone")
+    took = time.monotonic() - began
+    assert took < GRACE + OWN_SECONDS, f"{took:.2f} s"
+    line.agent.wait_log("step ended")
+    assert took > GRACE * 0.9, "the grace was given"
+    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert line.service.requests("update", job)[1:], "the agent made sure that it was cancelled"
+    assert {request.body["status"] for request in line.service.requests("update", job)} == {"IN_PROGRESS"}
+
+
+def test_the_next_job_starts_only_when_nothing_of_the_cancelled_one_is_alive(line: Line) -> None:
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    line.start_online()
+    job = _start_family(line)
+    line.write_ledger_handler("next.sh", "")
+    after = line.add(own("next.sh"))
+    line.service.remove(line.thing.name, job)
+    assert line.result(after).status == "SUCCEEDED"
+    assert [row for row in line.ledger() if row.startswith("overlap")] == [], "its processes hold the ledger's lock"
+    assert line.ledger()[-2:] == [f"start {after} next.sh 1", f"end {after} next.sh 1"]
+
+
+def test_a_job_cancelled_before_its_claim_is_never_started(line: Line) -> None:
+    """It is gone from the queue when the agent asks for it."""
+
+    def cancelled(request: Request) -> Answers:
+        assert request.job is not None
+        line.service.remove(line.thing.name, request.job)
+        return [("rejected", {"code": "ResourceNotFound", "message": "no such execution"})]
+
+    line.service.script("update", cancelled)
+    line.write_ledger_handler("note.sh", "")
+    line.start_online()
+    job = line.add(own("note.sh"))
+    line.service.wait_requests("update", 1, job)
+    after = line.add(own("note.sh"))
+    assert line.result(after).status == "SUCCEEDED"
+    assert [row.split()[1] for row in line.ledger()] == [after, after]
+
+
+def test_a_job_cancelled_between_two_steps_gets_no_further(line: Line) -> None:
+    """The cancel comes as the first step ends: the second may have been started, but is ended at once."""
+    gate = line.thing.folder / "gate"
+    gate.touch()
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    line.write_ledger_handler("gated.sh", f"while [ -e {gate} ]; do sleep 0.01; done")
+    line.write_ledger_handler("endless.sh", NEVER_ENDS)
+    line.start_online()
+    job = line.add(steps(run_handler("gated.sh", name="one"), run_handler("endless.sh", name="two")))
+    line.wait_ledger(f"start {job} one 1")
+    gate.unlink()
+    line.service.remove(line.thing.name, job)
+    line.agent.wait_log(rf"job {job} #1: no report, dropped")
+    assert not line.family(job)
+    assert not any(row.startswith(f"end {job} two") for row in line.ledger())
+    assert line.run(operation("true")).status == "SUCCEEDED"
+
+
+def _refused(code: str, status: str) -> dict[str, Any]:
+    return {"code": code, "message": "too late", "executionState": {"status": status, "versionNumber": 9}}
+
+
+@pytest.mark.parametrize("code", ["InvalidStateTransition", "TerminalStateReached"])
+def test_a_job_cancelled_during_its_last_update_is_dropped(line: Line, code: str) -> None:
+    """The cloud has ended it meanwhile and refuses the report: that is said in the log, and the agent goes on."""
+
+    def too_late(request: Request) -> Answers:
+        assert request.job is not None
+        line.service.remove(line.thing.name, request.job)
+        return [("rejected", _refused(code, "CANCELED"))]
+
+    line.service.script("update", "accept", too_late)
+    line.write_ledger_handler("note.sh", "")
+    line.start_online()
+    job = line.add(own("note.sh"))
+    line.agent.wait_log(
+        rf"{job} #1: the cloud has already ended this execution \(CANCELED\); SUCCEEDED is not reported"
+    )
+    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert line.ledger() == [f"start {job} note.sh 1", f"end {job} note.sh 1"]
+
+
+def test_a_job_cancelled_while_no_agent_runs_is_not_resumed(line: Line) -> None:
+    """Its handler was left behind by an agent that was killed, and is ended all the same."""
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    line.start_online()
+    job = _start_family(line)
+    line.agent.kill()
+    line.service.remove(line.thing.name, job)
+    line.start_online()
+    line.agent.wait_log(f"job {job}: begun before the restart, but no longer pending")
+    assert not line.family(job)
+    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert [row for row in line.ledger() if job in row] == [f"start {job} family.sh 1"]

@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Descriptors, processes, memory, disk, /proc, the right time: what is short ends in a truthful status and a living agent."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud.waiting import wait_until
+from tests.system.harness.skips import needs_root
+from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
+from tests.system.reliability.line import Line
+from tests.system.reliability.namespaces import mounted
+
+NOBODY = 65534
+PROCESSES = 1000  # enough for all that nobody runs here
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+def _limit_descriptors(line: Line, above: int | None) -> None:
+    """Let the agent open `above` descriptors more than it has; None: as many as ever."""
+    hard = resource.prlimit(line.agent.pid, resource.RLIMIT_NOFILE)[1]
+    soft = hard if above is None else line.agent.fds() + above
+    resource.prlimit(line.agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _works_again(line: Line) -> None:
+    assert line.run(operation("true")).status == "SUCCEEDED"
+
+
+def test_an_agent_without_free_descriptors_fails_the_job_and_lives(line: Line) -> None:
+    line.start_online()
+    _works_again(line)  # what is loaded with the first job is loaded
+    _limit_descriptors(line, 2)
+    ended = line.run(operation("true"))
+    assert (ended.status, "too many files open" in ended.details["reason"]) == ("FAILED", True), ended.details
+    _limit_descriptors(line, None)
+    _works_again(line)
+
+
+def test_running_out_of_descriptors_once_leaks_none(line: Line) -> None:
+    line.start_online()
+    _works_again(line)
+    before = line.agent.fds()
+    _limit_descriptors(line, 2)
+    for _ in range(3):
+        line.run(operation("true"))
+    assert line.agent.fds() == before
+
+
+@pytest.fixture
+def nobodys_line(target: str) -> Iterator[Line]:
+    """A line whose folder belongs to the user nobody, outside of the folders that only root can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="nobody-"))
+    try:
+        with Line(target, folder) as line:
+            line.thing.configure(jobs={"enabled": True})
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+            yield line
+    finally:
+        shutil.rmtree(folder)
+
+
+@needs_root
+def test_an_agent_that_may_start_no_more_processes_fails_the_job_and_lives(nobodys_line: Line) -> None:
+    """Root has no such limit, so this agent is nobody's."""
+    line = nobodys_line
+    line.start_online(prefix=("prlimit", f"--nproc={PROCESSES}:{PROCESSES}", *AS_NOBODY))
+    _works_again(line)
+    change = (*AS_NOBODY, "prlimit", "--pid", str(line.agent.pid))
+    subprocess.run([*change, "--nproc=1:"], check=True)
+    ended = line.run(operation("true"))
+    assert (ended.status, "too many processes" in ended.details["reason"]) == ("FAILED", True), ended.details
+    subprocess.run([*change, f"--nproc={PROCESSES}:"], check=True)
+    _works_again(line)
+
+
+@needs_root
+def test_a_log_on_a_full_disk_stops_no_job(line: Line) -> None:
+    logs = line.folder / "logs"
+    logs.mkdir(mode=0o700)
+    full = f"mount -t tmpfs -o size=4k tmpfs {logs} && {{ head -c 1M /dev/zero > {logs}/filler || true; }}"
+    line.thing.configure(logging={"level": "DEBUG", "type": "file", "file": str(logs / "agent.log")})
+    line.start_online(prefix=mounted(full))
+    for _ in range(3):
+        _works_again(line)
+    assert line.agent.stop() == 0
+
+
+SPOILERS = {"fills up": "head -c 1M /dev/zero > {logs}/filler || true", "is gone": "rm -r {logs}/deep"}
+
+
+@needs_root
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_a_log_folder_stops_no_job_when_it(line: Line, spoiler: str) -> None:
+    """While the agent runs, and with a log that is rotated every few jobs."""
+    logs = line.folder / "logs"
+    logs.mkdir(mode=0o700)
+    file = {"type": "file", "file": str(logs / "deep" / "agent.log"), "max-file-size": 4096}
+    line.handlers.write("spoil.sh", SPOILERS[spoiler].format(logs=logs))
+    line.thing.configure(logging={"level": "DEBUG", **file})
+    line.start_online(prefix=mounted(f"mount -t tmpfs -o size=64k tmpfs {logs} && mkdir -m 700 {logs}/deep"))
+    assert line.run(own("spoil.sh", allowStdErr=1)).status == "SUCCEEDED"
+    for _ in range(20):
+        _works_again(line)
+    assert line.agent.stop() == 0
+
+
+def test_a_handler_directory_deleted_between_two_steps_fails_the_second(line: Line) -> None:
+    folder = line.thing.handlers
+    line.handlers.write("one.sh", f"rm -r {folder}")
+    line.handlers.write("two.sh", "echo not reached")
+    line.start_online()
+    ended = line.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
+    assert (ended.status, ended.details["step"]) == ("FAILED", "two")
+    assert ended.details["reason"].startswith(f"Handler directory {folder}: No such file or directory")
+    folder.mkdir(mode=0o700)
+    line.handlers.write("two.sh", "exit 0")
+    assert line.run(own("two.sh")).status == "SUCCEEDED"
+
+
+@needs_root
+def test_a_handler_directory_remounted_read_only_between_two_steps_changes_nothing(line: Line) -> None:
+    folder = line.thing.handlers
+    line.handlers.write("one.sh", f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}")
+    line.handlers.write("two.sh", f"if touch {folder}/x 2> /dev/null; then exit 3; fi")
+    line.start_online(prefix=mounted("true"))
+    ended = line.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
+    assert ended.status == "SUCCEEDED", ended.details
+
+
+@needs_root
+def test_a_board_without_proc_runs_jobs_and_ends_cancelled_ones(line: Line) -> None:
+    """Processes that left their group can't be found there, nor the boot id: see the limits in docs/reliability.md."""
+    beat = line.folder / "beat"
+    line.handlers.write("beat.sh", f"while :; do echo >> {beat}; sleep 0.05; done")
+    line.thing.configure(jobs={"stop-grace-seconds": 0.2})
+    line.start_online(prefix=mounted("mount -t tmpfs tmpfs /proc"))
+    assert line.run(operation("echo", "hi", includeStdOut=True)).details["stdout"] == "hi\n"
+    job = line.add(own("beat.sh"))
+    wait_until(beat.exists, JOB_SECONDS, "the handler to run")
+    line.service.remove(line.thing.name, job)
+    line.agent.wait_log(f"job {job} #1: no report, dropped")
+    size = beat.stat().st_size
+    _works_again(line)
+    assert beat.stat().st_size == size, "the handler is gone"
+    assert "a callback failed" not in line.agent.log()
+
+
+# Preloaded into the agent: while the file exists, it is ten years later, or before, in turn.
+JUMPING_CLOCK = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#define YEARS (10L * 365 * 86400)
+
+static void jump(time_t *seconds) {
+    static long turn;
+    if (access(JUMP_FILE, F_OK) == 0)
+        *seconds += ++turn % 2 ? YEARS : -YEARS;
+}
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    if (result == 0 && clock == CLOCK_REALTIME)
+        jump(&now->tv_sec);
+    return result;
+}
+time_t time(time_t *now) {
+    struct timespec read;
+    clock_gettime(CLOCK_REALTIME, &read);
+    if (now)
+        *now = read.tv_sec;
+    return read.tv_sec;
+}
+"""
+
+
+@pytest.mark.usefixtures("source_only")
+def test_a_clock_that_jumps_by_years_disturbs_no_running_job(line: Line) -> None:
+    """Deadlines and pauses are of the monotonic clock. (A wrong clock does keep TLS from connecting: certificates.)"""
+    jumping, library = line.folder / "jumping", line.folder / "clock.so"
+    (line.folder / "clock.c").write_text(JUMPING_CLOCK)
+    words = ["gcc", "-shared", "-fPIC", f'-DJUMP_FILE="{jumping}"', "-o", str(library), str(line.folder / "clock.c")]
+    subprocess.run(words, check=True)
+    line.thing.configure(jobs={"max-run-seconds": 3600})
+    line.start_online(env={"LD_PRELOAD": str(library)})
+    jumping.touch()
+    for _ in range(5):
+        _works_again(line)
+    timeout = line.run(operation("sleep", "600", timeout=1))
+    assert timeout.details["reason"] == "Timed out: the step's timeout of 1 s is over"
+    _works_again(line)
+    assert len({row[:4] for row in line.agent.log().splitlines()[-20:]}) > 1, "the agent's clock did not jump"

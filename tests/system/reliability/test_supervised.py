@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Under a supervisor that speaks sd_notify: told when ready, fed while the loop truly works, told of the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from localcloud.waiting import wait_until
+from tests.system.harness.station import JOB_SECONDS, operation
+from tests.system.reliability.line import Line
+
+WATCHDOG_SECONDS = 0.4
+
+
+class Supervisor:
+    """Listens where systemd would; a context manager. `env` is what it sets for the agent."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="notify-")  # a short path: a socket's has 107 bytes at most
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def __enter__(self) -> Supervisor:
+        path = str(Path(self._folder.name) / "notify")
+        self._socket.bind(path)
+        self._socket.setblocking(False)
+        self.env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1e6))}
+        self.heard: list[str] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self._folder.cleanup()
+
+    def listen(self) -> list[str]:
+        """Everything heard so far."""
+        try:
+            while True:
+                self.heard += self._socket.recv(4096).decode().split("\n")
+        except BlockingIOError:
+            return self.heard
+
+    def wait(self, word: str, count: int = 1) -> None:
+        """Wait until `word` was heard that often."""
+        wait_until(lambda: self.listen().count(word) >= count, JOB_SECONDS, lambda: f"{count} {word} in {self.heard}")
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    with Supervisor() as listening:
+        yield listening
+
+
+def test_a_supervisor_hears_of_readiness_life_and_end(line: Line, supervisor: Supervisor) -> None:
+    line.start_online(env=supervisor.env)
+    supervisor.wait("READY=1")
+    supervisor.wait("WATCHDOG=1", 3)
+    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert line.agent.stop() == 0
+    supervisor.wait("STOPPING=1")
+    assert supervisor.heard[-1] == "STOPPING=1"
+
+
+def test_readiness_is_told_only_after_the_connection_is_made(line: Line, supervisor: Supervisor) -> None:
+    """The watchdog is fed all the same: an agent without network is not ill."""
+    line.broker.stop()
+    line.agent.start(env=supervisor.env)
+    supervisor.wait("WATCHDOG=1", 3)
+    assert "READY=1" not in supervisor.heard
+    line.broker.start()
+    supervisor.wait("READY=1")
+
+
+def test_an_agent_that_stands_still_feeds_no_watchdog(line: Line, supervisor: Supervisor) -> None:
+    line.start_online(env=supervisor.env)
+    supervisor.wait("WATCHDOG=1")
+    line.agent.signal(signal.SIGSTOP)
+    threading.Event().wait(WATCHDOG_SECONDS / 2)  # what was on its way
+    before = len(supervisor.listen())
+    threading.Event().wait(3 * WATCHDOG_SECONDS)
+    assert len(supervisor.listen()) == before
+    line.agent.signal(signal.SIGCONT)
+    supervisor.wait("WATCHDOG=1", supervisor.heard.count("WATCHDOG=1") + 1)
+
+
+def test_an_agent_killed_by_its_supervisor_goes_on_with_its_job_afterwards(line: Line, supervisor: Supervisor) -> None:
+    """systemd sends SIGABRT when the watchdog is not fed, and starts the agent anew."""
+    line.handlers.write("long.sh", '[ "$AWS_IOT_JOB_ATTEMPT" = 2 ] || exec sleep 600')
+    line.start_online(env=supervisor.env, prefix=("prlimit", "--core=0:0"))
+    job = line.add({"operation": "long.sh", "path": "default"})
+    wait_until(line.agent.children, JOB_SECONDS, "the handler to run")
+    line.agent.signal(signal.SIGABRT)
+    assert line.agent.wait() == -signal.SIGABRT
+    line.start_online(env=supervisor.env)
+    assert line.result(job).status == "SUCCEEDED"
+
+
+def test_the_handlers_do_not_inherit_the_supervisors_socket(line: Line, supervisor: Supervisor) -> None:
+    """Else one of them could speak for the agent."""
+    line.start_online(env={**supervisor.env, "WATCHDOG_PID": str(os.getpid())})
+    ended = line.run(operation("env", includeStdOut=True))
+    assert "NOTIFY_SOCKET" not in ended.details["stdout"]
+    assert "WATCHDOG" not in ended.details["stdout"]
+    assert "WATCHDOG=1" not in supervisor.listen(), "the watchdog of another process is not fed"

@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The connection over a plain broker, mosquitto: ports, sessions, restarts, a second agent."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud.mosquitto import Mosquitto
+from localcloud.scripted import SILENCE, ScriptedJobs
+from localcloud.thing import Thing
+from localcloud.waiting import wait_until
+from tests.system.harness.agent import Agent
+from tests.system.harness.skips import needs_root
+from tests.system.harness.sockets import serving
+from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
+
+ALPN = "x-amzn-mqtt-ca"
+
+
+@pytest.fixture
+def broker() -> Iterator[Mosquitto]:
+    """A broker of the test's own."""
+    with Mosquitto() as running:
+        yield running
+
+
+@pytest.fixture
+def device(broker: Mosquitto, tmp_path: Path) -> Thing:
+    """A thing of that broker."""
+    thing = broker.make_thing("device", tmp_path / "device")
+    thing.configure(mqtt=QUICK_RECONNECT)
+    return thing
+
+
+@pytest.fixture
+def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
+    """The thing's agent, not started."""
+    agent = Agent(target, device)
+    yield agent
+    agent.finish()
+    request.node.add_report_section("teardown", "agent's log", agent.log()[-20000:])
+
+
+@pytest.fixture
+def jobs(broker: Mosquitto) -> Iterator[ScriptedJobs]:
+    """The scripted service at that broker."""
+    with ScriptedJobs(broker.make_service()) as service:
+        yield service
+
+
+def test_jobs_run_over_any_broker_that_speaks_mqtt_5(jobs: ScriptedJobs, one: Agent) -> None:
+    one.start()
+    jobs.wait_requests("start-next")
+    jobs.add("device", "first", operation("echo", "hi", includeStdOut=True))
+    (done,) = jobs.wait_finished(1, JOB_SECONDS)
+    assert (done.status, done.details) == ("SUCCEEDED", {"reason": "Exited with status: 0", "stdout": "hi\n"})
+    assert one.stop() == 0
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["session kept", "session lost"])
+def test_a_broker_that_restarts_is_found_again_and_asked_for_work(
+    broker: Mosquitto, jobs: ScriptedJobs, one: Agent, keep: bool
+) -> None:
+    one.start()
+    jobs.wait_requests("start-next")
+    for round_number in (1, 2):
+        asked = len(jobs.requests("start-next"))
+        mark = len(one.log())
+        broker.restart(keep_sessions=keep)
+        jobs.listen()
+        one.wait_log(ONLINE, after=mark)
+        jobs.wait_requests("start-next", asked + 1, timeout=JOB_SECONDS)
+        jobs.add("device", f"job-{round_number}", operation("true"))
+        assert jobs.wait_finished(round_number, JOB_SECONDS)[-1].status == "SUCCEEDED"
+
+
+def test_a_session_that_is_there_is_not_subscribed_to_again(broker: Mosquitto, jobs: ScriptedJobs, one: Agent) -> None:
+    """Subscribing again would make some brokers deliver everything twice.
+
+    mosquitto 2.0.11 takes a session over its restart only if that was resumed once: hence two restarts.
+    """
+    one.start()
+    jobs.wait_requests("start-next")
+    for asked in (2, 3):
+        mark, subscribed = len(one.log()), broker.log().count("Received SUBSCRIBE from device")
+        broker.restart(keep_sessions=True)
+        jobs.listen()
+        one.wait_log(ONLINE, after=mark)
+        jobs.wait_requests("start-next", asked, timeout=JOB_SECONDS)
+    assert "Sending CONNACK to device (1, 0)" in broker.log()
+    assert broker.log().count("Received SUBSCRIBE from device") == subscribed
+
+
+def test_a_broker_that_freezes_is_given_up_and_found_again(
+    broker: Mosquitto, device: Thing, jobs: ScriptedJobs, one: Agent
+) -> None:
+    """Only the keep-alive can tell: nothing is closed."""
+    device.configure(mqtt={**QUICK_RECONNECT, "keep-alive-seconds": 5})
+    one.start()
+    jobs.wait_requests("start-next")
+    asked = len(jobs.requests("start-next"))
+    mark = len(one.log())
+    broker.freeze()
+    one.wait_log("the connection was lost", after=mark)
+    broker.thaw()
+    jobs.listen()
+    jobs.wait_requests("start-next", asked + 1, timeout=JOB_SECONDS)
+    jobs.add("device", "after", operation("true"))
+    assert jobs.wait_finished(1, JOB_SECONDS)[0].status == "SUCCEEDED"
+
+
+def test_news_of_an_empty_queue_does_not_replace_the_answer_to_start_next(jobs: ScriptedJobs, one: Agent) -> None:
+    """An old notify-next of a kept session may come after the question whose answer was lost."""
+    jobs.script("start-next", SILENCE)
+    one.start()
+    jobs.wait_requests("start-next")
+    jobs.notify("device")
+    one.wait_log("no job execution is pending")
+    jobs.wait_requests("start-next", 2, timeout=30)  # the agent gives an answer ten seconds
+
+
+def test_an_agent_started_before_its_broker_connects_when_it_is_there(broker: Mosquitto, one: Agent) -> None:
+    broker.stop()
+    one.start()
+    one.wait_log("nothing listens there")
+    broker.start()
+    one.wait_log(ONLINE)
+
+
+@needs_root
+def test_without_a_port_443_is_tried_first_and_8883_when_that_is_refused(target: str, tmp_path: Path) -> None:
+    with Mosquitto(port=8883) as broker, ScriptedJobs(broker.make_service()) as jobs:
+        thing = broker.make_thing("device", tmp_path / "device")
+        thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+        agent = Agent(target, thing).start()
+        try:
+            jobs.wait_requests("start-next", timeout=JOB_SECONDS)
+            assert agent.log().index("connecting to localhost:443") < agent.log().index("connecting to localhost:8883")
+            assert "localhost:443: nothing listens there" in agent.log()
+        finally:
+            agent.finish()
+
+
+@needs_root
+def test_port_443_is_asked_for_mqtt_by_alpn_and_8883_is_not(target: str, tmp_path: Path) -> None:
+    """Two listeners that only note what the agent offers in its first TLS message."""
+    with Mosquitto() as broker, _listener(broker, 443) as secure, _listener(broker, 8883) as plain:
+        thing = broker.make_thing("device", tmp_path / "device")
+        thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+        agent = Agent(target, thing).start()
+        try:
+            wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
+        finally:
+            agent.finish()
+        assert (secure[0], plain[0]) == (ALPN, None)
+
+
+@contextlib.contextmanager
+def _listener(broker: Mosquitto, port: int) -> Iterator[list[str | None]]:
+    """Accept TLS connections with the broker's certificate; yield the list of chosen ALPN protocols."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(broker.folder / "server.pem", broker.folder / "server.key")
+    context.load_verify_locations(broker.folder / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED  # the agent's TLS insists on being asked for its certificate
+    context.set_alpn_protocols([ALPN])
+    chosen: list[str | None] = []
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            chosen.append(tls.selected_alpn_protocol())
+
+    with serving(answer, port=port):
+        yield chosen
+
+
+def test_a_second_agent_of_the_same_thing_is_refused_and_the_first_goes_on(fresh: Station, target: str) -> None:
+    fresh.start_online()
+    second = Agent(target, fresh.thing).start()
+    try:
+        assert second.wait() == 1
+    finally:
+        second.finish()
+    assert f"process {fresh.agent.pid} holds" in second.log()
+    assert "An instance of Device Client is already running." in second.log()
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+def test_the_lock_of_an_agent_that_was_killed_is_free(fresh: Station) -> None:
+    fresh.start_online()
+    fresh.agent.kill()
+    fresh.start()
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+def test_agents_of_two_things_share_a_device(fresh: Station, target: str, tmp_path: Path) -> None:
+    other = fresh.cloud.make_thing("second-thing", tmp_path / "other")
+    fresh.start_online()
+    second = Agent(target, other).start(env={"LOCK_FILE_PATH": str(fresh.thing.folder)})
+    try:
+        second.wait_log(ONLINE)
+        assert fresh.run(operation("true")).status == "SUCCEEDED"
+    finally:
+        second.finish()
+
+
+def test_a_lock_folder_that_can_not_be_used_is_told_and_the_agent_runs(fresh: Station) -> None:
+    fresh.start(env={"LOCK_FILE_PATH": "/no/such/folder"})
+    fresh.agent.wait_log("no lock is held")
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+def test_two_agents_with_one_client_id_do_not_throw_each_other_out_again_and_again(
+    fresh: Station, target: str, tmp_path: Path
+) -> None:
+    """Without a common lock, as on two devices: the one that is thrown out waits, and says what is wrong."""
+    fresh.thing.configure(mqtt=QUICK_RECONNECT)
+    fresh.start_online()
+    mark = fresh.cloud.mark()
+    second = Agent(target, fresh.thing).start(env={"LOCK_FILE_PATH": ""})
+    try:
+        fresh.agent.wait_log('is "thing-name" .+ used by a second device or agent')
+        assert fresh.run(operation("true")).status == "SUCCEEDED"
+        assert len(fresh.cloud.events("connect", fresh.thing, since=mark)) == 1
+    finally:
+        second.finish()

@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong with connections: one clear line with the cause and what to do; then the agent goes on trying."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.authority import Authority
+from localcloud.cloud import ACCOUNT, REGION, Cloud
+from localcloud.mosquitto import Mosquitto
+from localcloud.policy import minimal_policy
+from localcloud.thing import Thing
+from localcloud.waiting import wait_until
+from tests.system.harness.agent import Agent
+from tests.system.harness.skips import needs_root
+from tests.system.harness.sockets import relay, serving, talker
+from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Mosquitto]:
+    """A broker with mutual TLS that all tests of this file share."""
+    with Mosquitto() as running:
+        yield running
+
+
+@pytest.fixture
+def device(broker: Mosquitto, tmp_path: Path) -> Thing:
+    """A thing of that broker."""
+    thing = broker.make_thing("device", tmp_path / "device")
+    thing.configure(mqtt=QUICK_RECONNECT)
+    return thing
+
+
+@pytest.fixture
+def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
+    """The thing's agent, not started."""
+    agent = Agent(target, device)
+    yield agent
+    agent.finish()
+    request.node.add_report_section("teardown", "agent's log", agent.log()[-20000:])
+
+
+def _says_once_and_goes_on(agent: Agent, *words: str) -> str:
+    """Wait for the second attempt; return the one ERROR line there is, which must hold `words`."""
+    wait_until(lambda: len(_attempts(agent)) >= 2, JOB_SECONDS, lambda: f"a second attempt in:\n{agent.log()}")
+    errors = [line for line in agent.log().splitlines() if "[ERROR]" in line]
+    assert len(errors) == 1, errors
+    for word in words:
+        assert word in errors[0]
+    assert agent.running
+    assert agent.stop() == 0
+    return errors[0]
+
+
+def _attempts(agent: Agent) -> list[str]:
+    """Failures told, at ERROR the first time and at DEBUG from then on."""
+    return [
+        line for line in agent.log().splitlines() if re.search(r"\[(ERROR|DEBUG)\] *\{mqtt\}: (?!connecting)", line)
+    ]
+
+
+def test_a_certificate_that_ran_out(broker: Mosquitto, device: Thing, one: Agent) -> None:
+    certificate, key = broker.authority.client("device", since=30 * DAY, until=-DAY)
+    device.write(certificate, key, broker.authority.pem)
+    device.configure(mqtt=QUICK_RECONNECT)
+    one.start()
+    yesterday = (datetime.datetime.now(datetime.UTC) - DAY).strftime("%Y-%m-%d")
+    _says_once_and_goes_on(one, f'"cert" {device.cert} ran out on {yesterday}', "renew it or set the clock")
+
+
+def test_a_certificate_that_is_not_valid_yet_by_the_devices_clock(broker: Mosquitto, device: Thing, one: Agent) -> None:
+    certificate, key = broker.authority.client("device", since=-DAY, until=30 * DAY)
+    device.write(certificate, key, broker.authority.pem)
+    device.configure(mqtt=QUICK_RECONNECT)
+    one.start()
+    _says_once_and_goes_on(one, f'"cert" {device.cert} is valid only from', "set the clock")
+
+
+def test_a_port_that_nothing_listens_on(device: Thing, one: Agent) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
+    one.start()
+    _says_once_and_goes_on(one, f"localhost:{port}: nothing listens there", "check the endpoint and its port")
+
+
+@needs_root
+def test_a_host_name_that_nobody_knows(device: Thing, one: Agent) -> None:
+    """In a network of its own, so that no question leaves this machine."""
+    device.configure(endpoint="no-such-endpoint.iot.us-west-2.amazonaws.invalid:8883", mqtt=QUICK_RECONNECT)
+    one.start(prefix=("unshare", "--net"))
+    _says_once_and_goes_on(one, "the host name can't be resolved", 'check "endpoint" and the device\'s DNS')
+
+
+@needs_root
+def test_a_network_that_is_not_there(device: Thing, one: Agent) -> None:
+    device.configure(endpoint="192.0.2.1:8883", mqtt=QUICK_RECONNECT)
+    one.start(prefix=("unshare", "--net"))
+    _says_once_and_goes_on(one, "192.0.2.1:8883: no way to it", "check the network")
+
+
+def test_something_that_speaks_no_tls(device: Thing, one: Agent) -> None:
+    """What awscrt makes of it depends on which comes first, the text or the end of the connection."""
+    with serving(talker(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
+        one.start()
+        line = one.wait_log(r"\[ERROR\] .*$")[0]
+        assert f"localhost:{port}" in line and ("TLS failed" in line or "closed the connection" in line)
+
+
+def test_a_key_that_does_not_belong_to_the_certificate_ends_the_agent(
+    broker: Mosquitto, device: Thing, one: Agent
+) -> None:
+    """No retry can mend it, so this is one of the few errors that end the agent before its first connection."""
+    device.key.write_text(broker.authority.client("device")[1])
+    assert one.start().wait() == 1
+    reason = "Failed to establish MQTT connection due to credential/configuration error"
+    assert f"AWS IoT Device Client must abort execution, reason: {reason}" in one.log()
+    assert f'"key" {device.key}' in one.log() and "the key must belong to the certificate" in one.log()
+
+
+@pytest.mark.refused
+def test_a_certificate_that_is_not_active_works_as_soon_as_it_is(fresh: Station) -> None:
+    fresh.thing.configure(mqtt=QUICK_RECONNECT)
+    arn = _certificate(fresh.cloud, fresh.thing)
+    fresh.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="INACTIVE")
+    fresh.start()
+    wait_until(lambda: len(_attempts(fresh.agent)) >= 2, JOB_SECONDS, "two attempts")
+    errors = [line for line in fresh.agent.log().splitlines() if "[ERROR]" in line]
+    assert len(errors) == 1 and "active" in errors[0], errors
+    fresh.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="ACTIVE")
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+@pytest.mark.refused
+def test_a_policy_without_the_topic_filter_is_named_and_works_as_soon_as_it_has_it(fresh: Station) -> None:
+    jobs = f"$aws/things/{fresh.thing.name}/jobs"
+    _change_policy(fresh, "iot:Subscribe", f"topicfilter/{jobs}/*/update/accepted")
+    fresh.start()
+    line = fresh.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
+    assert "iot:Subscribe" in line and f"topicfilter/{jobs}/+/update/accepted" in line
+    _restore_policy(fresh)
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+@pytest.mark.refused
+def test_a_policy_without_the_topic_to_publish_on_is_named_and_works_as_soon_as_it_has_it(fresh: Station) -> None:
+    jobs = f"$aws/things/{fresh.thing.name}/jobs"
+    _change_policy(fresh, "iot:Publish", f"topic/{jobs}/start-next")
+    fresh.start()
+    line = fresh.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
+    assert "iot:Publish" in line and f"topic/{jobs}/start-next" in line
+    _restore_policy(fresh)
+    assert fresh.run(operation("true")).status == "SUCCEEDED"
+
+
+@pytest.mark.refused
+def test_a_policy_that_does_not_let_the_client_connect_is_named(fresh: Station) -> None:
+    fresh.thing.configure(mqtt=QUICK_RECONNECT)
+    _change_policy(fresh, "iot:Connect", f"client/{fresh.thing.name}")
+    fresh.start()
+    line = fresh.agent.wait_log(r"\[ERROR\] .*$")[0]
+    assert "iot:Connect" in line and f"client/{fresh.thing.name}" in line
+    _restore_policy(fresh)
+    fresh.agent.wait_log(ONLINE)
+
+
+def _certificate(cloud: Cloud, thing: Thing) -> str:
+    (principal,) = cloud.iot.list_thing_principals(thingName=thing.name)["principals"]
+    return str(principal)
+
+
+def _change_policy(station: Station, action: str, resource: str) -> None:
+    """Take one resource out of one statement of the thing's policy."""
+    document = minimal_policy(REGION, ACCOUNT, station.thing.name)
+    arn = f"arn:aws:iot:{REGION}:{ACCOUNT}:{resource}"
+    for statement in document["Statement"]:
+        if statement["Action"] == action:
+            statement["Resource"] = [r for r in statement["Resource"] if r != arn] or [f"{arn}-no-longer"]
+    _put_policy(station, document)
+
+
+def _restore_policy(station: Station) -> None:
+    _put_policy(station, minimal_policy(REGION, ACCOUNT, station.thing.name))
+
+
+def _put_policy(station: Station, document: dict[str, Any]) -> None:
+    name = f"{station.thing.name}-device-client"
+    station.cloud.iot.create_policy_version(policyName=name, policyDocument=json.dumps(document), setAsDefault=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def distrustful(broker: Mosquitto, target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Agent]]:
+    """Two agents that can't trust their server, started first: s2n tells such a failure 10 to 30 seconds late.
+
+    One has the CA of somebody else, the other connects by an address that is not in the server's certificate
+    (127.0.0.2 is loopback as well).
+    """
+    folder = tmp_path_factory.mktemp("distrustful")
+    things = [broker.make_thing(name, folder / name) for name in ("wrong-ca", "wrong-name")]
+    things[0].ca.write_text(Authority().pem)
+    with serving(relay(broker.port), host="127.0.0.2") as port:
+        things[1].configure(endpoint=f"127.0.0.2:{port}")
+        agents = [Agent(target, thing).start() for thing in things]
+        yield agents
+        for agent in agents:
+            agent.finish()
+
+
+def test_a_root_ca_that_did_not_sign_the_endpoints_certificate(distrustful: list[Agent]) -> None:
+    agent = distrustful[0]
+    line = agent.wait_log(r"\[ERROR\] .*$")[0]
+    assert "TLS failed" in line and f'check that "root-ca" ({agent.thing.ca})' in line
+    assert agent.running
+
+
+def test_an_endpoint_whose_name_is_not_in_the_servers_certificate(distrustful: list[Agent]) -> None:
+    agent = distrustful[1]
+    line = agent.wait_log(r"\[ERROR\] .*$")[0]
+    assert "TLS failed" in line and '"endpoint" is the name in it' in line
+    assert agent.running

@@ -1,0 +1,319 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""When the connection is given up for a new one, and how long is waited before: by a client that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clock_world import FakeLoop, KeptLog, defaults
+
+from dc import connection as connections
+from dc import mqtt
+from dc.client import EXIT_RESTART
+from dc.client import Client as BaseClient
+from dc.connection import SILENT_PUBLISHES, STOP_SECONDS, TAKEN_OVER, Connection, jittered
+
+FILTERS = ("one", "two")
+LOST = 1051  # an error code of awscrt; which one is of no importance
+NOT_AUTHORIZED = 135
+
+
+class FakeClient(mqtt.Client):
+    """Does nothing by itself. `made` holds all clients, the newest last."""
+
+    made: list[FakeClient] = []
+
+    def __init__(self, post: Callable[..., None]) -> None:
+        self.started: list[object] = []
+        self.stops = 0
+        self.published: list[str] = []
+        self.subscriptions: list[Callable[[int, list[int]], None]] = []
+        FakeClient.made.append(self)
+
+    def start(
+        self,
+        host: str,
+        port: int,
+        bootstrap: mqtt.Bound,
+        tls: mqtt.Bound,
+        client_id: str,
+        keep_alive: int,
+        reconnect_ms: tuple[int, int],
+    ) -> None:
+        self.started = [host, port, client_id, keep_alive, reconnect_ms]
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def subscribe(self, filters: tuple[str, ...], done: Callable[[int, list[int]], None]) -> None:
+        assert filters == FILTERS
+        self.subscriptions.append(done)
+
+    def publish(self, topic: str, payload: bytes, done: Callable[[int, int], None]) -> None:
+        self.published.append(topic)
+
+
+class World:
+    """A started connection; `seen` is what the base client was told."""
+
+    def __init__(self, folder: Path, **changes: object) -> None:
+        for name in ("cert", "key", "root_ca"):
+            (folder / name).write_bytes(b"pem")
+        files = {name: str(folder / name) for name in ("cert", "key", "root_ca")}
+        self.loop, self.log, self.seen = FakeLoop(), KeptLog(), list[str]()
+        config = defaults(endpoint="host", port=8883, **{**files, **changes})
+        self.connection = Connection(self.loop, self.log, config)
+        self.connection.on_online = lambda: self.seen.append("online")
+        self.connection.on_offline = lambda: self.seen.append("offline")
+        self.connection.on_message = lambda topic, _: self.seen.append(topic)
+        self.connection.on_dead = lambda: self.seen.append("dead")
+        self.connection.start(FILTERS)
+
+    @property
+    def client(self) -> FakeClient:
+        """The newest."""
+        return FakeClient.made[-1]
+
+    def online(self) -> None:
+        self.client.on_connected(False)
+        self.client.subscriptions[-1](0, [1, 1])
+
+    def taken_over(self) -> float:
+        """Lose the connection to another client; the seconds until the next attempt."""
+        self.client.on_lost(LOST, TAKEN_OVER)
+        self.client.on_stopped()
+        return self.loop.armed["connection-restart"]
+
+    def told(self, level: str) -> list[str]:
+        return [text for found, text in self.log.lines if found == level]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    FakeClient.made = []
+    monkeypatch.setattr(mqtt, "Client", FakeClient)
+    monkeypatch.setattr(mqtt, "make_tls", lambda *_: mqtt.Bound())
+    monkeypatch.setattr(mqtt, "make_bootstrap", mqtt.Bound)
+    return World(tmp_path)
+
+
+# --- a connection that only looks alive
+
+
+def test_requests_that_nobody_answers_end_in_a_new_connection(world: World) -> None:
+    """The pings are answered, so awscrt sees nothing wrong."""
+    world.online()
+    for number in range(SILENT_PUBLISHES):
+        world.connection.publish(f"request {number}", b"")
+    assert world.client.stops == 0
+    world.connection.publish("one too many", b"")
+    assert (world.client.stops, len(world.client.published)) == (1, SILENT_PUBLISHES)
+    assert world.told("WARN") == [f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew"]
+    world.client.on_stopped()
+    assert world.seen == ["online", "offline"]
+    world.loop.pass_time(1.0)
+    assert len(FakeClient.made) == 2 and world.client.started
+
+
+def test_any_message_shows_that_the_connection_lives(world: World) -> None:
+    world.online()
+    for number in range(5 * SILENT_PUBLISHES):
+        world.connection.publish(f"request {number}", b"")
+        if number % SILENT_PUBLISHES == 0:
+            world.client.on_message("topic", b"")
+    assert (world.client.stops, len(world.client.published)) == (0, 5 * SILENT_PUBLISHES)
+
+
+def test_a_service_that_stays_silent_is_tried_less_and_less_often(world: World) -> None:
+    """At most every 128 s, each time a random part of that."""
+    longest = 1.0
+    for _ in range(10):
+        world.online()
+        for number in range(SILENT_PUBLISHES + 1):
+            world.connection.publish(f"request {number}", b"")
+        world.client.on_stopped()
+        pause = world.loop.armed["connection-restart"]
+        assert 0.05 * longest <= pause <= longest
+        longest = min(2 * longest, 128.0)
+        world.loop.pass_time(longest)
+    assert longest == 128.0
+
+
+def test_a_message_makes_the_next_pause_short_again(world: World) -> None:
+    for _ in range(8):
+        world.online()
+        for number in range(SILENT_PUBLISHES + 1):
+            world.connection.publish(f"request {number}", b"")
+        world.client.on_stopped()
+        world.loop.pass_time(128)
+    world.online()
+    world.client.on_message("topic", b"")
+    for number in range(SILENT_PUBLISHES + 1):
+        world.connection.publish(f"request {number}", b"")
+    world.client.on_stopped()
+    assert world.loop.armed["connection-restart"] <= 1.0
+
+
+def test_what_a_replaced_client_still_says_is_late_news(world: World) -> None:
+    world.online()
+    old = world.client
+    world.taken_over()
+    world.loop.pass_time(30)
+    assert world.client is not old
+    seen = list(world.seen)
+    old.on_connected(False)
+    old.on_message("late", b"")
+    old.on_lost(LOST, None)
+    old.on_stopped()
+    assert world.seen == seen
+    world.online()
+    assert world.seen == [*seen, "online"]
+
+
+# --- a runtime that is dead
+
+
+def test_a_runtime_that_does_not_even_stop_is_given_up(world: World) -> None:
+    """Its thread is stuck or gone: only a new process mends that."""
+    world.online()
+    for number in range(SILENT_PUBLISHES + 1):
+        world.connection.publish(f"request {number}", b"")
+    world.loop.pass_time(STOP_SECONDS - 0.1)
+    assert "dead" not in world.seen
+    world.loop.pass_time(0.2)
+    assert world.seen == ["online", "dead"]
+
+
+def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: World, tmp_path: Path) -> None:
+    client = BaseClient(defaults(), world.log)
+    client._dead()
+    assert client._status == EXIT_RESTART == 75, "EX_TEMPFAIL"
+    assert "ending with status 75 to be started anew" in world.told("ERROR")[-1]
+
+
+# --- a second agent with the same thing name
+
+
+def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(world: World) -> None:
+    """15 to 30 s at first, so that two agents don't throw each other out in a storm; never more than ten minutes."""
+    longest = 30.0
+    for _ in range(8):
+        world.online()
+        pause = world.taken_over()
+        assert longest / 2 <= pause <= longest
+        assert f"Trying again within {longest:.0f} s" in world.told("ERROR")[-1]
+        assert 'is "thing-name" thing used by a second device or agent?' in world.told("ERROR")[-1]
+        made = len(FakeClient.made)
+        world.loop.pass_time(longest)
+        assert len(FakeClient.made) == made + 1
+        longest = min(2 * longest, 600.0)
+    assert longest == 600.0
+
+
+def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(world: World) -> None:
+    """Somebody who tries a copy of the device once a year must not cost it ten minutes for ever after."""
+    for _ in range(8):
+        world.online()
+        world.taken_over()
+        world.loop.pass_time(600)
+    world.online()
+    world.client.on_message("topic", b"")
+    world.loop.pass_time(86400)
+    world.client.on_message("topic", b"")
+    assert world.taken_over() <= 30.0
+
+
+def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(world: World) -> None:
+    world.online()
+    world.client.on_lost(LOST, None)
+    assert world.client.stops == 0 and "connection-restart" not in world.loop.armed
+    world.client.on_connected(True)
+    assert world.seen == ["online", "offline", "online"]
+
+
+# --- subscriptions
+
+
+def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(world: World) -> None:
+    world.online()
+    world.client.on_lost(LOST, None)
+    world.client.on_connected(True)
+    assert len(world.client.subscriptions) == 1
+    world.client.on_lost(LOST, None)
+    world.client.on_connected(False)
+    assert len(world.client.subscriptions) == 2
+
+
+def test_a_session_kept_from_before_a_restart_of_the_agent_is_subscribed_all_the_same(world: World) -> None:
+    """Another version of the agent may have made it."""
+    world.client.on_connected(True)
+    assert len(world.client.subscriptions) == 1 and world.seen == []
+
+
+def test_a_subscription_that_was_cut_off_is_made_again_with_the_next_connection(world: World) -> None:
+    world.client.on_connected(False)
+    world.client.subscriptions[-1](LOST, [])
+    world.client.on_connected(True)
+    assert len(world.client.subscriptions) == 2
+
+
+def test_a_refused_subscription_is_tried_less_and_less_often(world: World) -> None:
+    world.client.on_connected(False)
+    longest = 2.0
+    for _ in range(10):
+        count = len(world.client.subscriptions)
+        world.client.subscriptions[-1](0, [1, NOT_AUTHORIZED])
+        assert 0.05 * longest <= world.loop.armed["connection-subscribe"] <= longest
+        world.loop.pass_time(longest)
+        assert len(world.client.subscriptions) == count + 1
+        longest = min(2 * longest, 300.0)
+    assert longest == 300.0 and world.seen == []
+    assert len(world.told("ERROR")) == 1, "said once, not with every attempt"
+
+
+# --- pauses
+
+
+def test_a_random_pause_is_never_longer_than_asked_nor_nothing() -> None:
+    pauses = [jittered(10.0) for _ in range(1000)]
+    assert min(pauses) >= 0.5 and max(pauses) <= 10.0
+    assert max(pauses) - min(pauses) > 5.0, "they are spread"
+
+
+def test_nothing_is_published_before_the_subscriptions_are_granted(world: World) -> None:
+    """The answer would go nowhere."""
+    world.connection.publish("early", b"")
+    world.client.on_connected(False)
+    world.connection.publish("early too", b"")
+    assert world.client.published == []
+
+
+def test_stopping_while_a_new_connection_is_waited_for_makes_none(world: World) -> None:
+    world.online()
+    world.taken_over()
+    stopped: list[bool] = []
+    world.connection.stop(lambda: stopped.append(True))
+    assert stopped == [True]
+    world.loop.pass_time(3600)
+    assert len(FakeClient.made) == 1
+
+
+def test_stopping_while_the_old_client_still_stops_makes_no_new_one(world: World) -> None:
+    world.online()
+    world.client.on_lost(LOST, TAKEN_OVER)
+    stopped: list[bool] = []
+    world.connection.stop(lambda: stopped.append(True))
+    world.client.on_stopped()
+    assert stopped == [True]
+    world.loop.pass_time(3600)
+    assert len(FakeClient.made) == 1
+
+
+def test_the_bounds_of_the_documentation_are_those_of_the_code() -> None:
+    """docs/reliability.md names them."""
+    assert (connections._FIRST_PAUSE, connections._LONGEST_PAUSE) == (1.0, 128.0)
+    assert (connections._TAKEOVER_PAUSE, connections._LONGEST_TAKEOVER_PAUSE) == (30.0, 600.0)
+    assert (mqtt.PING_MS, mqtt.CONNECT_MS, mqtt.CONNACK_MS, mqtt.ACK_SECONDS) == (10_000, 10_000, 20_000, 20)

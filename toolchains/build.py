@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m toolchains.build [ARCH...]`: builds dist/ARCH/aws-iot-device-client for each architecture named, or for all.
+
+Everything it needs is fetched, checked and built in stages kept in a cache (docs/building.md). Exit 0: all built;
+1: a build failed, the reason is the last line; 2: wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from toolchains import awscrt, components, cpython, fetch, nuitka, orjson, zig
+from toolchains.pins import pins, requirement
+from toolchains.stage import CACHE_VARIABLE, ROOT, Builder, BuildError, default_cache
+from toolchains.target import ARCHES, Target
+
+# Debian packages that the build runs; looked for by a file of theirs.
+HOST_PACKAGES = {
+    "gcc": "/usr/bin/gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "make": "/usr/bin/make",
+    "cmake": "/usr/bin/cmake",
+    "ninja-build": "/usr/bin/ninja",
+    "dpkg-dev": "/usr/bin/dpkg-source",
+    "binutils": "/usr/bin/readelf",
+    "ccache": "/usr/bin/ccache",
+    "patch": "/usr/bin/patch",
+    "xz-utils": "/usr/bin/xz",
+    "zlib1g-dev": "/usr/include/zlib.h",
+    "libffi-dev": "/usr/include/x86_64-linux-gnu/ffi.h",
+    "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
+}
+
+
+def ensure_host_packages(builder: Builder) -> None:
+    """Install the Debian packages that are missing if this is root; else name them. Raises BuildError."""
+    missing = [name for name, file in HOST_PACKAGES.items() if not Path(file).exists()]
+    if not missing:
+        return
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
+    if os.geteuid() != 0:
+        raise BuildError(f"these Debian packages are needed: {' '.join(missing)}; run 'sudo {' '.join(install)}'")
+
+    def run(work: Path) -> None:
+        environment = {**fetch.network_environment(), "DEBIAN_FRONTEND": "noninteractive"}
+        builder.run(["apt-get", "update"], env=environment)
+        builder.run(install, env=environment)
+
+    builder.say(f"installing Debian packages: {' '.join(missing)}")
+    shutil.rmtree(builder.stage("host-packages", [str(missing), str(time.time())], run))
+
+
+class Build:
+    """One run: the stages that all targets share, then target by target."""
+
+    def __init__(self, builder: Builder, locked: bool, features: tuple[str, ...], dist: Path) -> None:
+        self.builder = builder
+        self.features = features
+        self.dist = dist
+        ensure_host_packages(builder)
+        self.tools = fetch.host_tools(builder)
+        self.python = cpython.host(builder, locked)
+        self.rust = orjson.rust(builder, locked)
+        self.crt = awscrt.source(builder)
+        self.orjson = orjson.source(builder)
+        self.components = components.components(self._trees(), self._versions())
+
+    def _trees(self) -> dict[str, Path]:
+        (rust,) = (self.rust.folder / "root/usr/src").glob("rustc-*")
+        return {
+            "cpython": self.python.source,
+            "awscrt": self.crt,
+            "orjson": self.orjson,
+            "rust": rust,
+            "tools": self.tools,
+        }
+
+    def _versions(self) -> dict[str, str]:
+        versions = {name: pins(name)["version"] for name in ("awscrt", "orjson")}
+        versions |= {name: requirement(name) for name in ("nuitka", "ziglang")}
+        return versions | {"rust": self.rust.version.split("+")[0]}
+
+    def licences(self) -> None:
+        """Write dist/LICENSES/ and this project's own licence into it."""
+        components.collect_licences(self.components, self.dist / "LICENSES")
+        if (ROOT / "LICENSE").exists():
+            shutil.copyfile(ROOT / "LICENSE", self.dist / "LICENSES/LICENSE")
+
+    def one(self, target: Target) -> Path:
+        """Build one architecture; returns the file in dist/ARCH/."""
+        builder, arch = self.builder, target.arch
+        builder.say(f"{arch}:")
+        compiler = zig.compiler(builder, self.tools, target)
+        library = cpython.library(builder, self.python, compiler)
+        crt = awscrt.libraries(builder, self.crt, compiler)
+        module = awscrt.module(builder, self.crt, compiler, crt, library)
+        json = orjson.library(builder, self.rust, self.orjson, compiler)
+        parts = [library, module, crt, json]
+        folder = nuitka.binary(builder, self.python, compiler, parts, self.tools, self.features)
+        out = self.dist / arch
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (nuitka.NAME, f"{nuitka.NAME}.debug"):
+            # A running agent keeps its old file: the new one takes the name.
+            fresh = out / f".{name}.new"
+            shutil.copy2(folder / name, fresh)
+            fresh.rename(out / name)
+        size = (out / nuitka.NAME).stat().st_size
+        builder.say(f"  {out / nuitka.NAME}: {size:,} bytes")
+        components.write_sbom(self.components, self.tools, out / nuitka.NAME, nuitka.version(), arch)
+        if size > target.max_bytes and self.features == nuitka.FEATURES:
+            raise BuildError(
+                f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted (toolchains/targets/{arch}.toml)"
+            )
+        return out / nuitka.NAME
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m toolchains.build", description=(__doc__ or "").split("\n\n")[0])
+    known = f"{', '.join(ARCHES)}, or host for this machine's; default: all"
+    parser.add_argument("arch", nargs="*", metavar="ARCH", help=known)
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the result goes (default: dist)")
+    parser.add_argument(
+        "--exclude-jobs", action="store_true", help="leave the Jobs feature out (also: EXCLUDE_JOBS=ON)"
+    )
+    parser.add_argument(
+        "--locked", action="store_true", help="refuse Debian packages of another version than the pinned one"
+    )
+    parser.add_argument("--jobs", type=int, default=None, help="commands at once (default: one per core)")
+    parser.add_argument("--verbose", action="store_true", help="show the output of every command")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help=f"the cache folder (also: {CACHE_VARIABLE})"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    options = _arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    without_jobs = options.exclude_jobs or os.environ.get("EXCLUDE_JOBS", "OFF").upper() in ("ON", "1", "TRUE", "YES")
+    features = tuple(name for name in nuitka.FEATURES if not (without_jobs and name == "jobs"))
+    started = time.monotonic()
+    builder = Builder(options.cache.resolve(), options.jobs, options.verbose)
+    builder.say(f"building in {builder.cache}")
+    try:
+        targets = [Target(os.uname().machine if arch == "host" else arch) for arch in options.arch or ARCHES]
+        build = Build(builder, options.locked, features, options.dist.resolve())
+        for target in targets:
+            build.one(target)
+        build.licences()
+    except BuildError as error:
+        print(f"build failed: {error}", file=sys.stderr)
+        return 1
+    builder.say(f"done in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: The aws-iot-device-client authors
+// SPDX-License-Identifier: Apache-2.0
+// Entry of the armv7 file, in code that every ARM since ARMv4T can run: a core without VFPv3 (all before ARMv7-A, and some
+// odd ones) is told so in one line, exit 1, instead of dying by an illegal instruction in musl's first Thumb-2 function.
+    .syntax unified
+    .arch armv4t
+    .arm
+    .text
+    .global dc_cpu_check
+    .type dc_cpu_check, %function
+dc_cpu_check:
+    // At entry sp points at argc, argv..., 0, envp..., 0, auxv pairs. sp and r0 stay as they are for musl.
+    mov     r8, r0
+    ldr     r1, [sp]
+    add     r4, sp, r1, lsl #2
+    add     r4, r4, #8
+1:  ldr     r1, [r4], #4
+    cmp     r1, #0
+    bne     1b
+    mov     r5, #0
+2:  ldr     r1, [r4], #4
+    ldr     r2, [r4], #4
+    cmp     r1, #16                 // AT_HWCAP
+    moveq   r5, r2
+    cmp     r1, #0                  // AT_NULL
+    bne     2b
+    tst     r5, #0x6000             // HWCAP_VFPv3 | HWCAP_VFPv3D16
+    beq     3f
+    mov     r0, r8
+    ldr     r1, =_start
+    bx      r1
+3:  mov     r0, #2
+    ldr     r1, =message
+    ldr     r2, =message_size
+    mov     r7, #4                  // write
+    svc     #0
+    mov     r0, #1
+    mov     r7, #1                  // exit
+    svc     #0
+    .ltorg
+    .section .rodata
+message:
+    .ascii "aws-iot-device-client: this file needs an ARMv7-A processor with VFPv3 (hard float); this one has none. "
+    .ascii "There is no build for older ARM processors.\n"
+    .equ message_size, . - message

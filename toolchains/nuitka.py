@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The last stage: the agent's Python becomes C by Nuitka, is compiled and linked with everything else, and stripped.
+
+Nuitka runs unmodified under the build-python. What it takes for clang is a script of ours, first on PATH, that calls the
+target's compiler; what it takes for the build-python's own libpython and headers are the target's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from toolchains.cpython import CPython
+from toolchains.pins import pins, requirement
+from toolchains.stage import HERE, ROOT, Builder, BuildError, recipe
+from toolchains.zig import Compiler
+
+NAME = "aws-iot-device-client"
+PACKAGE = ROOT / "dc"
+CHOICES = ROOT / "build"
+FEATURES = ("jobs",)
+
+OPTIONS = [
+    "--mode=standalone",
+    "--static-libpython=yes",
+    "--clang",
+    "--lto=no",
+    "--deployment",
+    "--assume-yes-for-downloads",
+    "--no-progressbar",
+    "--disable-plugins=multiprocessing",
+    "--python-flag=-S,-m,no_docstrings,no_asserts,no_annotations,isolated",
+    "--include-package=dc",
+    f"--output-filename={NAME}",
+]
+
+# Nuitka's C repeats itself a lot: runs of instructions that occur again become functions.
+OUTLINER = {
+    "x86_64": "-mno-red-zone -mllvm -enable-machine-outliner=always",
+    "aarch64": "-mllvm -enable-machine-outliner=always",
+    "armv7": "-mllvm -enable-machine-outliner=always",
+}
+
+# Nuitka's backend links for a dynamic Python: what only makes sense there is dropped. -rdynamic and --export-dynamic would
+# also keep every function of every library. The link runs twice: with debug information for the .debug file, and stripped;
+# both give the same code and build id. Threads get 1 MiB of stack: zig's default of 16 counts against RLIMIT_AS.
+CLANG = """\
+#!/bin/sh
+# Written by toolchains/nuitka.py.
+linking=yes
+output=
+last=
+for word; do
+    shift
+    case $word in
+        -Wl,--export-dynamic|-rdynamic|-Wl,-rpath*|-Wl,-R*|-Wl,--disable-new-dtags|-ldl|-lutil|-lrt|-s) continue ;;
+        -c|-E) linking= ;;
+    esac
+    [ "$last" = -o ] && output=$word
+    last=$word
+    set -- "$@" "$word"
+done
+if [ -z "$linking" ] || [ -z "$output" ]; then
+    exec {compiler} -ffunction-sections -fdata-sections {flags} "$@"
+fi
+link() {{
+    {compiler} -Oz -static -Wl,--gc-sections -Wl,--build-id=0x{build_id} -Wl,-z,stack-size=1048576 -Wl,-e,{entry} "$@" {libraries}
+}}
+link "$@" && mv "$output" {debug} && link -s "$@"
+"""
+
+
+# CPython's headers have the two reference counters inlined at every use. In Nuitka's C, which counts references on nearly
+# every line, that is 10 % of the file; as functions they cost no time that could be measured.
+COUNTERS = "static inline Py_ALWAYS_INLINE void Py_{}(PyObject *op)"
+
+
+def home(builder: Builder, python: CPython, compiler: Compiler, library: Path) -> Path:
+    """Stage: the build-python with the target's headers and libpython in place of its own; hard links, so it is small."""
+
+    def build(work: Path) -> None:
+        builder.run(["cp", "-al", python.build_python, work / "python"])
+        builder.run(["rm", "-r", work / "python/include"])
+        shutil.copytree(library / "include", work / "python/include")
+        shutil.copy(library / "lib/libpython3.13.a", work / "python/lib")
+        header = work / "python/include/python3.13/object.h"
+        text = header.read_text(encoding="utf-8")
+        for name in ("INCREF", "DECREF"):
+            if COUNTERS.format(name) not in text:
+                raise BuildError(
+                    f"CPython's object.h: Py_{name} is not declared as expected; mend COUNTERS in nuitka.py"
+                )
+            text = text.replace(COUNTERS.format(name), f"static __attribute__((noinline)) void Py_{name}(PyObject *op)")
+        header.write_text(text, encoding="utf-8")
+
+    inputs: list[str | Path] = [python.build_python.parent, library, recipe("nuitka")]
+    return builder.stage(f"nuitka-python-{compiler.target.arch}", inputs, build) / "python"
+
+
+def revision() -> str:
+    """The git revision of the tree, `-dirty` appended if tracked files differ; `unknown` outside a repository."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def version() -> str:
+    """The agent's version, from dc/version.py."""
+    names: dict[str, str] = {}
+    exec((PACKAGE / "version.py").read_text(encoding="utf-8"), names)
+    return names["VERSION"]
+
+
+def build_info(python: CPython, arch: str, features: tuple[str, ...]) -> str:
+    """The text of `dc_buildinfo`, the module that `--version` reads."""
+    facts = {
+        "VERSION": version(),
+        "REVISION": revision(),
+        "ARCH": arch,
+        "LIBC": "musl, static",
+        "CPYTHON": python.version,
+        "AWSCRT": pins("awscrt")["version"],
+        "ORJSON": pins("orjson")["version"],
+        "NUITKA": requirement("nuitka"),
+        "FEATURES": features,
+    }
+    return '"""Written by the build."""\n' + "".join(f"{name} = {value!r}\n" for name, value in facts.items())
+
+
+def _application(work: Path, info: str, features: tuple[str, ...]) -> Path:
+    """Lay out what is compiled: dc without the features left out, and dc_buildinfo."""
+    app = work / "app"
+    ignored = shutil.ignore_patterns("__pycache__", *(name for name in FEATURES if name not in features))
+    shutil.copytree(PACKAGE, app / "dc", ignore=ignored)
+    (app / "dc_buildinfo.py").write_text(info, encoding="utf-8")
+    if features != FEATURES:
+        text = f"FEATURES = {features!r}\nCOMMANDS: dict[str, str] = {{}}\n"
+        (app / "dc/features.py").write_text(text, encoding="utf-8")
+    return app
+
+
+def _clang(work: Path, compiler: Compiler, libraries: list[Path], debug: Path) -> None:
+    text = CLANG.format(
+        compiler=compiler.cc,
+        flags=OUTLINER[compiler.target.arch],
+        entry=compiler.target.entry,
+        libraries=" ".join(str(file) for file in libraries),
+        debug=debug,
+        build_id=work.name.rpartition("-")[2],
+    )
+    (work / "bin").mkdir()
+    # Nuitka wants patchelf for files that need it; a static one does not.
+    for name, content in (("clang", text), ("clang++", text), ("patchelf", "#!/bin/sh\necho patchelf 0.18.0\n")):
+        (work / "bin" / name).write_text(content, encoding="utf-8")
+        (work / "bin" / name).chmod(0o755)
+
+
+def binary(
+    builder: Builder,
+    python: CPython,
+    compiler: Compiler,
+    parts: list[Path],
+    tools: Path,
+    features: tuple[str, ...] = FEATURES,
+) -> Path:
+    """Stage: `aws-iot-device-client` and `aws-iot-device-client.debug` for one target.
+
+    `parts` are the stages linked in: CPython's library first, then those with `lib/*.a`. `features` are what is built in.
+    """
+    target = compiler.target
+    info = build_info(python, target.arch, features)
+    library, *others = parts
+    nuitka_home = home(builder, python, compiler, library)
+
+    def build(work: Path) -> None:
+        app = _application(work, info, features)
+        environment = compiler.environment(work)
+        libraries = [file for part in others for file in sorted((part / "lib").glob("*.a"))]
+        if target.entry != "_start":
+            builder.run([compiler.cc, "-c", "-o", work / "cpu_check.o", HERE / "c/cpu_check.S"], env=environment)
+            libraries.append(work / "cpu_check.o")
+        _clang(work, compiler, libraries, work / f"{NAME}.debug")
+        environment |= {
+            "PATH": f"{work / 'bin'}:{environment['PATH']}",
+            "CC": "clang",
+            "PYTHONPATH": str(tools),
+            "PYTHONHASHSEED": "0",
+            "PYTHONNODEBUGRANGES": "1",
+            "PYTHONPYCACHEPREFIX": str(builder.cache / "pycache"),
+            "NUITKA_CACHE_DIR": str(work / "nuitka-cache"),
+            "DC_EXTRA_C": str(HERE / "c/link"),
+            # C that did not change since the last build is not compiled again. The clang script is taken for the
+            # same compiler as long as what it is made from is the same.
+            "CCACHE_DIR": str(builder.cache / "ccache"),
+            "CCACHE_BASEDIR": str(work),
+            "CCACHE_NOHASHDIR": "1",
+            "CCACHE_COMPILERCHECK": f"string:{compiler.folder.name} {recipe('nuitka')}",
+        }
+        if target.pointer_bits == 32:
+            environment["DC_TARGET_32BIT"] = "1"
+        plugin = f"--user-plugin={CHOICES / 'plugin.py'}"
+        command: list[str | Path] = [
+            nuitka_home / "bin/python3.13",
+            "-m",
+            "nuitka",
+            *OPTIONS,
+            plugin,
+            f"--jobs={builder.jobs}",
+        ]
+        builder.run([*command, f"--output-dir={work / 'out'}", "dc"], cwd=app, env=environment)
+        _collect(work)
+
+    inputs: list[str | Path] = [*parts, nuitka_home.parent, compiler.folder, tools, PACKAGE, CHOICES]
+    inputs += [HERE / "c", recipe("nuitka"), target.entry, info]
+    return builder.stage(f"agent-{target.arch}" + ("" if features == FEATURES else "-reduced"), inputs, build)
+
+
+def _collect(work: Path) -> None:
+    """Keep the one file and its debug file. Anything else in Nuitka's folder would be a second file to ship: an error."""
+    (folder,) = (work / "out").glob("*.dist")
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    if [p.name for p in files] != [NAME]:
+        raise BuildError(f"Nuitka's result was to be the one file {NAME}, found {sorted(p.name for p in files)}")
+    shutil.move(files[0], work / NAME)
+    (work / NAME).chmod(0o755)
+    for leftover in ("app", "out", "bin", ".zig", "nuitka-cache"):
+        shutil.rmtree(work / leftover, ignore_errors=True)

@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""Build stages: each one is a folder in the cache, named by a hash of everything that went into it.
+
+A stage is built in a temporary folder and renamed into place, so an interrupted build leaves nothing half done:
+deleting the cache, or any part of it, only costs time. A lock per stage keeps two builds from doing the same work.
+"""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+CACHE_VARIABLE = "DC_BUILD_CACHE"
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "toolchains"
+# Read when the program starts: a recipe edited during a build is not the one that ran.
+_RECIPES = {file.stem: file.read_text(encoding="utf-8") for file in HERE.glob("*.py")}
+
+
+class BuildError(Exception):
+    """A build that cannot go on; the text says what was found, what was wanted and how to mend it."""
+
+
+def default_cache() -> Path:
+    """The cache folder: $DC_BUILD_CACHE, else aws-iot-device-client-build in the user's cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().resolve() / "aws-iot-device-client-build"
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """One SHA-256 over the names and contents of files, and of all files under folders, in sorted order."""
+    total = hashlib.sha256()
+    for top in sorted(paths):
+        files = sorted(p for p in top.rglob("*") if p.is_file()) if top.is_dir() else [top]
+        for file in files:
+            if "__pycache__" in file.parts:
+                continue
+            name = file.relative_to(top.parent).as_posix()
+            total.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def recipe(module: str) -> str:
+    """The hash of toolchains/MODULE.py as a program: comments and layout may change without a rebuild."""
+    tree = ast.parse(_RECIPES[module])
+    return f"{module} {hashlib.sha256(ast.dump(tree).encode()).hexdigest()}"
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A small fixed environment for build commands: nothing of the caller's CFLAGS, locale or time zone leaks in."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent"}
+    environment.update(extra or {})
+    return environment
+
+
+class Builder:
+    """Runs stages and prints one line for each: name, seconds, cached or built.
+
+    `cache` is the cache folder, `jobs` how many commands may run at once.
+    """
+
+    def __init__(self, cache: Path, jobs: int | None = None, verbose: bool = False) -> None:
+        self.cache = cache
+        self.jobs = jobs or os.cpu_count() or 1
+        self.verbose = verbose
+        self.log_file: Path | None = None
+        for part in ("tmp", "logs", "locks"):
+            (cache / part).mkdir(parents=True, exist_ok=True)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def stage(self, name: str, inputs: Sequence[str | Path], build: Callable[[Path], None]) -> Path:
+        """The folder of stage `name`, made by `build(folder)` unless a folder for the same inputs is there.
+
+        A `Path` among the inputs stands for the contents of that file or folder, except a folder of the cache, which
+        is another stage and stands for its own name. Raises BuildError if the build fails.
+        """
+        parts = [p.name if p.parent == self.cache else hash_files([p]) for p in inputs if isinstance(p, Path)]
+        parts += [p for p in inputs if isinstance(p, str)]
+        key = hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
+        final = self.cache / f"{name}-{key}"
+        started = time.monotonic()
+        if not final.exists():
+            self._build(final, build)
+            how = "built"
+        else:
+            os.utime(final)
+            how = "cached"
+        self.say(f"  {name:<28} {time.monotonic() - started:7.1f} s  {how}")
+        return final
+
+    def _build(self, final: Path, build: Callable[[Path], None]) -> None:
+        with open(self.cache / "locks" / final.name, "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if final.exists():
+                return
+            self.say(f"  {final.name.rpartition('-')[0]:<28} building ...")
+            work = self.cache / "tmp" / final.name
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            outer, self.log_file = self.log_file, self.cache / "logs" / f"{final.name}.log"
+            self.log_file.write_bytes(b"")
+            try:
+                build(work)
+                work.rename(final)
+            finally:
+                self.log_file = outer
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run one command, output to the stage's log. Raises BuildError with the log's end if it fails."""
+        words = [str(word) for word in command]
+        environment = clean_environment() if env is None else dict(env)
+        assert self.log_file is not None, "commands run inside a stage"
+        with open(self.log_file, "ab") as log:
+            log.write(("$ " + " ".join(words) + "\n").encode())
+            log.flush()
+            output = None if self.verbose else log
+            try:
+                status = _run(words, cwd, environment, output)
+            except FileNotFoundError as error:
+                raise BuildError(
+                    f"{words[0]}: no such command ({error}); see 'What you need' in docs/building.md"
+                ) from error
+        if status:
+            tail = self.log_file.read_text(errors="replace").splitlines()[-40:]
+            raise BuildError("\n".join([*tail, f"'{words[0]}' ended with {status}; whole log: {self.log_file}"]))
+
+
+def _run(words: list[str], cwd: Path | None, environment: dict[str, str], output: IO[bytes] | None) -> int:
+    """Run a command in a process group of its own, which ends with it if the build is interrupted."""
+    child = subprocess.Popen(
+        words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+    )
+    try:
+        return child.wait()
+    except BaseException:
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+        raise
+
+
+def unpack(builder: Builder, archive: Path, into: Path) -> Path:
+    """Unpack a source tar archive and return the one folder in it."""
+    builder.run(["tar", "--no-same-owner", "-xf", archive, "-C", into])
+    folders = [p for p in into.iterdir() if p.is_dir()]
+    if len(folders) != 1:
+        raise BuildError(f"{archive.name}: one folder was wanted in it, found {len(folders)}")
+    return folders[0]
+
+
+def apply_patches(builder: Builder, component: str, source: Path) -> None:
+    """Apply toolchains/patches/COMPONENT/*.patch in order; a patch that no longer fits ends the build."""
+    for patch in sorted((HERE / "patches" / component).glob("*.patch")):
+        builder.run(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i", patch], cwd=source)
