@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ALPN = "x-amzn-mqtt-ca"
 ALPN_PORT, MQTTS_PORT = 443, 8883
 TAKEN_OVER = 142
+SHORT_SECONDS, SHORT_IN_A_ROW = 10.0, 3
 REFUSAL = 128  # MQTT 5 reason codes from here on are failures
 
 # Where distributions keep their CA bundle; the first that exists is taken when no root-ca is configured.
@@ -81,6 +82,8 @@ class Connection:
         self._subscribe_pause = _SUBSCRIBE_PAUSE
         self._after_stop: Callable[[], None] | None = None
         self._last_told = ""
+        self._since = 0.0  # when the connection was made
+        self._short = 0  # connections in a row that were lost at once
         self._unanswered = 0  # publishes since the last message
 
     def start(self, filters: tuple[str, ...]) -> None:
@@ -191,6 +194,7 @@ class Connection:
     def _connected(self, session_present: bool) -> None:
         self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")
         self._ever_connected = True
+        self._since = self._loop.now()
         self._last_told = ""
         if session_present and not self._resubscribe:
             self._online()
@@ -246,7 +250,13 @@ class Connection:
         from dc.diagnose import disconnection
 
         text = disconnection(mqtt.error_name(error), reason)
-        if reason == TAKEN_OVER:
+        lasted = self._loop.now() - self._since
+        self._short = self._short + 1 if lasted < SHORT_SECONDS else 0
+        if lasted > _LONGEST_TAKEOVER_PAUSE:
+            self._takeover_pause = _TAKEOVER_PAUSE
+        # Not every broker says so when it gives the client id to another: losing it again and again looks the same.
+        if reason == TAKEN_OVER or self._short >= SHORT_IN_A_ROW:
+            self._short = 0
             self._log.error(
                 "mqtt",
                 f'{text}: is "thing-name" {self._config.thing_name} used by a second device or agent? '

@@ -30,7 +30,11 @@ def set_on_all() -> None:
     """TCP_NODELAY on every TCP socket of this process. Whatever fails only costs time."""
     import _socket
 
-    for name in os.listdir("/proc/self/fd"):
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return  # no /proc here: slower, that is all
+    for name in names:
         try:
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
                 continue

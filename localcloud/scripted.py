@@ -51,15 +51,15 @@ class Execution:
     status: str = "QUEUED"
     version: int = 1
     details: dict[str, str] = field(default_factory=dict)
+    queued_at: int = field(default_factory=lambda: int(time.time()))
 
     def view(self) -> dict[str, Any]:
         """The execution as messages carry it; times are whole seconds."""
-        now = int(time.time())
         return {
             "jobId": self.job,
             "status": self.status,
-            "queuedAt": now,
-            "lastUpdatedAt": now,
+            "queuedAt": self.queued_at,
+            "lastUpdatedAt": int(time.time()),
             "versionNumber": self.version,
             "executionNumber": self.number,
             "jobDocument": self.document,

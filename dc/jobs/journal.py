@@ -100,7 +100,7 @@ class Journal:
                 self._size += len(data)
         except OSError as error:
             self._size = MAX_BYTES
-            self.degraded = f"{self.path}: {error.strerror}"
+            self.degraded = f"{error.filename or self.path}: {error.strerror}"
             return False
         self.degraded = ""
         return True

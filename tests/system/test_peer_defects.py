@@ -15,8 +15,8 @@ import pytest
 from localcloud.command import agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import Answers, Request, ScriptedJobs
-from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
+from tests.system.harness.processes import Watched, lives
 from tests.system.harness.station import (
     JOB_SECONDS,
     QUICK_RECONNECT,
@@ -99,19 +99,17 @@ def test_start_next_is_sent_again_after_a_reconnect(fresh: Station) -> None:
 
 
 def test_no_job_runs_beside_one_that_was_cancelled(fresh: Station) -> None:
-    """The C++ client starts the next one while the cancelled one is still running."""
-    fresh.thing.configure(jobs={"stop-grace-seconds": 1})
+    """The C++ client starts the next one while the cancelled one is still running; here that one ignores SIGTERM."""
+    fresh.thing.configure(jobs={"stop-grace-seconds": 0.3})
     fresh.start_online()
-    folder = fresh.thing.folder
-    fresh.handlers.write(
-        "first.sh", f"trap 'sleep 0.5; rm {folder}/busy; exit' TERM; touch {folder}/busy; sleep 600 & wait"
-    )
-    fresh.handlers.write("second.sh", f"[ ! -e {folder}/busy ]")
+    handler = Watched(fresh, "first.sh", "trap '' TERM; while :; do sleep 0.05; done")
+    fresh.handlers.write("second.sh", f"! kill -0 $(cat {handler.pid_file}) 2> /dev/null")
     first = fresh.create(own("first.sh"))
-    wait_until((folder / "busy").exists, JOB_SECONDS, "the first job to run")
+    pid = handler.pid()
     second = fresh.create(own("second.sh"))
     fresh.cloud.cancel_execution(first, fresh.thing, force=True)
     assert fresh.result(second).status == "SUCCEEDED"
+    assert not lives(pid)
 
 
 @pytest.mark.parametrize("answer", [{}, {"clientToken": "of somebody else"}], ids=["no token", "foreign token"])

@@ -145,7 +145,7 @@ def test_a_job_deleted_and_created_again_under_its_name_runs_again(fresh: Statio
     fresh.handlers.write("note.sh", f"echo run >> {log}")
     for _ in range(2):
         fresh.cloud.create_job("again", own("note.sh"), fresh.thing)
-        fresh.result("again", "SUCCEEDED")
+        fresh.result("again", "SUCCEEDED", timeout=20)
         fresh.cloud.delete_job("again")
     assert log.read_text() == "run\nrun\n"
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+import signal
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +40,18 @@ _things = itertools.count(1)
 
 @dataclass
 class Queued(Execution):
-    """An execution that keeps the time it was queued at, and may have a timer of AWS running."""
+    """An execution that may have a timer of AWS running."""
 
-    queued_at: int = field(default_factory=lambda: int(time.time()))
     seconds_left: int | None = None
 
     def view(self) -> dict[str, Any]:
         """As messages carry it."""
         timer = {} if self.seconds_left is None else {"approximateSecondsBeforeTimedOut": self.seconds_left}
-        return {**super().view(), "queuedAt": self.queued_at, **timer}
+        return {**super().view(), **timer}
 
 
 class Jobs(ScriptedJobs):
-    """A scripted service whose executions look the same each time they are shown, as a restarted agent needs it."""
+    """A scripted service whose executions may have a timer."""
 
     def add(
         self,
@@ -100,6 +99,7 @@ class Line:
                 self.route_through(self.relay)
             self.handlers = Handlers(self.thing.handlers)
             self.agent = Agent(self._target, self.thing)
+            stack.callback(self._end_orphans)
             stack.callback(self.agent.finish)
             self._stack = stack.pop_all()
         return self
@@ -173,9 +173,10 @@ class Line:
         """Queue a job and wait until it has ended."""
         return self.result(self.add(document, **more))
 
-    def family(self, job: str) -> list[int]:
-        """The living processes of a job, found by their environment."""
-        wanted = {f"AWS_IOT_JOB_ID={job}".encode(), f"AWS_IOT_THING_NAME={self.thing.name}".encode()}
+    def family(self, job: str = "") -> list[int]:
+        """The living processes of a job, or of all jobs, found by their environment."""
+        wanted = {f"AWS_IOT_THING_NAME={self.thing.name}".encode()}
+        wanted |= {f"AWS_IOT_JOB_ID={job}".encode()} if job else set()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -184,6 +185,12 @@ class Line:
             except OSError:
                 continue
         return found
+
+    def _end_orphans(self) -> None:
+        """Handlers whose agent was killed, when a test fails before the next agent came to end them."""
+        for pid in self.family():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     # -- handlers that keep a ledger
 

@@ -69,7 +69,7 @@ UNWRITABLE = {
 @needs_root
 @pytest.mark.parametrize("state", UNWRITABLE)
 def test_a_state_folder_that_can_not_be_written_stops_no_job(line: Line, state: str) -> None:
-    """It is said in the log, once, and to the cloud in statusDetails of IN_PROGRESS as soon as it is known."""
+    """It is said in the log, once, and to the cloud in statusDetails of IN_PROGRESS from the first job on."""
     script, word = UNWRITABLE[state]
     line.thing.state.mkdir(mode=0o700)
     line.start_online(prefix=mounted(script.format(state=line.thing.state)))
@@ -78,8 +78,8 @@ def test_a_state_folder_that_can_not_be_written_stops_no_job(line: Line, state: 
         ended = line.result(job)
         assert (ended.status, ended.details["stdout"]) == ("SUCCEEDED", "hi\n")
     assert line.agent.log().count("after a restart no job can be resumed") == 1
-    line.agent.wait_log(rf"\[WARN\] .*after a restart no job can be resumed: .*{FILE_NAME}.*{word}")
-    details = line.service.requests("update", jobs[-1])[0].body["statusDetails"]
+    line.agent.wait_log(rf"\[WARN\] .*after a restart no job can be resumed: {line.thing.state}.*{word}")
+    details = line.service.requests("update", jobs[0])[0].body["statusDetails"]
     assert re.match(f"no resume after a restart: .*{word}", details["journal"])
 
 
