@@ -13,14 +13,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ("x86_64", "aarch64", "armv7")
 NO_TESTS_COLLECTED = 5
+WORKERS = 2
+PROGRESS_SECONDS = 30.0
 
 
 class Part:
@@ -35,20 +40,52 @@ class Part:
         self.good = False
 
     def run(self) -> None:
-        """Run, let its output through, and note how it went."""
-        print(f"=== {self.name}", flush=True)
+        """Run, and note how it went. What it printed is shown in one piece when it has ended."""
         report = ROOT / ".pytest_cache" / f"report-{self.name.replace(' ', '-')}.xml"
         report.parent.mkdir(exist_ok=True)
         report.unlink(missing_ok=True)
         words = self.words
         if self.pytest:
-            words = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *words]
+            words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *words]
         began = time.monotonic()
-        status = subprocess.run(words, cwd=ROOT).returncode
+        print(f"--- {self.name} begins", flush=True)
+        with tempfile.TemporaryFile() as output:
+            status = subprocess.run(words, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT).returncode
+            output.seek(0)
+            text = output.read().decode("utf-8", "replace")
         self.seconds = time.monotonic() - began
         if report.exists():
             self.counts = _counts(report)
         self.good = status == 0 or (status == NO_TESTS_COLLECTED and not os.environ.get("CI"))
+        with _printing:
+            print(
+                f"=== {self.name}: {'ok' if self.good else 'FAILED'} after {self.seconds:.0f} s\n{text.rstrip()}",
+                flush=True,
+            )
+
+
+_printing = threading.Lock()
+
+
+def run_all(parts: list[Part]) -> None:
+    """All parts, as many at a time as there are processors, at most WORKERS: they wait more than they compute."""
+    running: dict[str, float] = {}
+    began = time.monotonic()
+
+    def run(part: Part) -> None:
+        running[part.name] = time.monotonic()
+        part.run()
+        del running[part.name]
+
+    with ThreadPoolExecutor(max(1, min(WORKERS, os.cpu_count() or 1))) as pool:
+        left = {pool.submit(run, part) for part in parts}
+        while left:
+            done, left = wait(left, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            if not done:
+                names = ", ".join(f"{name} ({time.monotonic() - since:.0f} s)" for name, since in running.items())
+                print(f"    ... {time.monotonic() - began:.0f} s, running: {names}", flush=True)
 
 
 def _counts(report: Path) -> tuple[int, int, int]:
@@ -124,8 +161,7 @@ def main(words: list[str]) -> int:
         "system": lambda: system(targets),
     }
     parts = choices[what]()
-    for part in parts:
-        part.run()
+    run_all(parts)
     return _summary(parts, what)
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ci.qemu.userland import DEBIAN, emulator_environment, enter_command, userland
+from ci.qemu.userland import DEBIAN, enter_command, userland
 from localcloud.command import MissingTarget, binary
 from toolchains.stage import Builder, BuildError, default_cache
 
@@ -40,9 +40,7 @@ def main(argv: list[str]) -> int:
         if binary(options.arch).exists():
             shutil.copy2(binary(options.arch), root / "usr/bin")
         home = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": os.environ.get("TERM", "linux")}
-        return subprocess.run(
-            [*enter, *(options.command or ["/bin/sh"])], env=home | emulator_environment(options.arch)
-        ).returncode
+        return subprocess.run([*enter, *(options.command or ["/bin/sh"])], env=home).returncode
 
 
 if __name__ == "__main__":

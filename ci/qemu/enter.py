@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command inside a root file system of another architecture, or inside a bare one. Needs root.
 
-    enter.py [--emulate ARCH=EMULATOR] [--bind FROM:TO]... [--read-only] [--user UID] ROOT COMMAND [ARG...]
+    enter.py [--emulate ARCH=EMULATOR [--cpu MODEL]] [--bind FROM:TO]... [--read-only] [--user UID] ROOT COMMAND [ARG...]
 
 Nothing of the machine is changed: the mounts are made in a mount namespace, and the emulator is registered with
 binfmt_misc in a user namespace, which has a registry of its own since Linux 6.7. Both end with the command. On an older
-kernel the machine's own registration is used if there is one. The environment is passed on as it is.
+kernel the machine's own registration is used if there is one. The environment is passed on as it is, but for QEMU_CPU.
+
+With / for ROOT the command stays where it is, and programs of ARCH that it starts run as well. There, where no emulator
+can be registered, the command alone is emulated, which is said.
 
 A script on its own, with nothing but the standard library, so that it runs with an empty environment.
 """
@@ -143,6 +146,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--emulate", metavar="ARCH=EMULATOR", help="run programs of ARCH (armv7, aarch64, x86_64) by it"
     )
+    parser.add_argument("--cpu", metavar="MODEL", help="the processor that is emulated, by qemu's name for it")
     parser.add_argument(
         "--bind", action="append", default=[], metavar="FROM:TO", help="show FROM at TO, a path in ROOT"
     )
@@ -160,27 +164,47 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     return options
 
 
+def _enter(options: argparse.Namespace) -> None:
+    """Everything up to the command. Raises EnterError and OSError."""
+    stays = options.root == Path("/")
+    if os.geteuid() != 0:
+        raise EnterError("only root can do this; run it with sudo")
+    _new_namespaces(users=bool(options.emulate))
+    if options.emulate:
+        _register(*options.emulate.split("=", 1))
+    if not stays:
+        _furnish(options.root.absolute(), options.bind, options.read_only)
+        os.chroot(options.root)
+        os.chdir("/")
+    if options.user is not None:
+        _become(options.user)
+
+
 def main(argv: list[str]) -> int:
     """Become the command; returns only if that is not possible: 126, with the reason on standard error."""
     options, environment, parent = _arguments(argv), _own_environment(), os.getppid()
+    if options.cpu:
+        environment[b"QEMU_CPU"] = os.fsencode(options.cpu)
+    command = options.command
     try:
-        _new_namespaces(users=bool(options.emulate))
-        if options.emulate:
-            _register(*options.emulate.split("=", 1))
-        if options.root != Path("/"):
-            _furnish(options.root.absolute(), options.bind, options.read_only)
-            os.chroot(options.root)
-            os.chdir("/")
-        if options.user is not None:
-            _become(options.user)
+        try:
+            _enter(options)
+        except (OSError, EnterError) as error:
+            if not (options.emulate and options.root == Path("/")):
+                raise
+            _say(f"only {command[0]} itself is emulated, programs of its kind that it starts are not: {error}")
+            command = [options.emulate.split("=", 1)[1], *command]
         # Ends with whoever started it; becoming another user has undone what was set before.
         _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
-        if os.getppid() != parent:
-            return 126
-        os.execve(options.command[0], options.command, environment)
+        if os.getppid() == parent:
+            os.execve(command[0], command, environment)
     except (OSError, EnterError) as error:
-        os.write(2, f"enter.py: {' '.join(options.command)} in {options.root}: {error}\n".encode())
+        _say(f"{' '.join(command)} in {options.root}: {error}")
     return 126
+
+
+def _say(text: str) -> None:
+    os.write(2, f"enter.py: {text}\n".encode())
 
 
 if __name__ == "__main__":

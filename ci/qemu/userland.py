@@ -126,6 +126,8 @@ def enter_command(
     words = [sys.executable, "-I", str(ROOT / "ci/qemu/enter.py")]
     if run := emulator(arch):
         words += ["--emulate", f"{arch}={run[0]}"]
+        if "-cpu" in run:
+            words += ["--cpu", run[run.index("-cpu") + 1]]
     for bind in binds:
         words += ["--bind", bind]
     if read_only:
@@ -133,9 +135,3 @@ def enter_command(
     if user is not None:
         words += ["--user", str(user)]
     return [*words, str(root)]
-
-
-def emulator_environment(arch: str) -> dict[str, str]:
-    """What tells the registered emulator which processor to be: binfmt_misc passes no options."""
-    run = emulator(arch)
-    return {"QEMU_CPU": run[run.index("-cpu") + 1]} if "-cpu" in run else {}

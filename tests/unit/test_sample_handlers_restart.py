@@ -151,7 +151,7 @@ def test_without_systemd_the_restart_command_outlives_the_end_of_the_agent(world
     world.fake("service", f"read -r line <'{gate}'; echo up >'{done}'")
     world.fake("setsid", f'exec {tool("setsid")} "$@"')
     killed_once(world, "restart-services.sh", "", AGENT, asked=["service", AGENT, "restart"])
-    leftovers.signal_all(JOB_ID, 1, signal.SIGKILL)
+    leftovers.signal_all((f"AWS_IOT_JOB_ID={JOB_ID}",), signal.SIGKILL)
     let_go(gate)
     until(lambda: done.exists() and done.read_text(), "the restart command went on")
     assert world.calls("service") == [["service", AGENT, "restart"]]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ci.qemu.userland import emulator_environment, enter_command, userland
+from ci.qemu.userland import enter_command, userland
 from localcloud.command import binary
 from localcloud.thing import Thing
 from tests.system.harness.agent import DIES_WITH_US, Agent
@@ -104,7 +104,7 @@ class PlacedAgent(Agent):
             self._process = subprocess.Popen(
                 [*DIES_WITH_US, *prefix, *enter, self._place.program, *config, *flags],
                 cwd="/",
-                env=(env or {}) | emulator_environment(self._place.target),
+                env=env or {},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
