@@ -6,27 +6,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from localcloud.command import ROOT, SOURCE, MissingTarget, agent_command, best_target
+from localcloud.command import ROOT, MissingTarget, agent_command, best_target
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
-
-# What the installed command of the package runs; `python -m dc` also loads runpy, half a megabyte of it.
-FROM_SOURCE = [sys.executable, "-c", "from dc.__main__ import run; run()"]
 
 
 def agent(arch: str) -> tuple[str, list[str]]:
     """What to call it, and its first words. `arch`: source, host (its binary if built, else source) or a built one."""
     target = best_target() if arch == "host" else arch
     try:
-        return target, FROM_SOURCE if target == SOURCE else agent_command(target)
+        return target, agent_command(target)
     except MissingTarget as error:
         raise SystemExit(f"bench: {error}") from None
 

@@ -237,7 +237,7 @@ class Connection:
         from dc.diagnose import connect_failure
 
         name = mqtt.error_name(error)
-        self._tell(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]))
+        self._tell(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]), name)
         if not self._ever_connected and len(self._ports) > 1:
             self._ports.reverse()
             self._restart(0.0 if self._ports[0] == MQTTS_PORT else jittered(self._pause))
@@ -254,16 +254,16 @@ class Connection:
         self._short = self._short + 1 if lasted < SHORT_SECONDS else 0
         if lasted > _LONGEST_TAKEOVER_PAUSE:
             self._takeover_pause = _TAKEOVER_PAUSE
-        # Not every broker says so when it gives the client id to another: losing it again and again looks the same.
-        if reason == TAKEN_OVER or self._short >= SHORT_IN_A_ROW:
-            self._short = 0
-            self._log.error(
-                "mqtt",
-                f'{text}: is "thing-name" {self._config.thing_name} used by a second device or agent? '
-                f"Trying again within {self._takeover_pause:.0f} s",
-            )
+        question = f'is "thing-name" {self._config.thing_name} used by a second device or agent?'
+        if reason == TAKEN_OVER:
+            self._log.error("mqtt", f"{text}: {question} Trying again within {self._takeover_pause:.0f} s")
             self._restart(self._takeover_pause / 2 + jittered(self._takeover_pause / 2))
             self._takeover_pause = min(self._takeover_pause * 2, _LONGEST_TAKEOVER_PAUSE)
+        elif self._short == SHORT_IN_A_ROW:
+            # Not every broker tells when it gives the client id to another.
+            self._log.error(
+                "mqtt", f"{text}, {self._short} times in a row just after connecting: {question} Reconnecting"
+            )
         else:
             self._log.warn("mqtt", f"{text}; reconnecting")
 
@@ -280,12 +280,16 @@ class Connection:
         if then is not None:
             then()
 
-    def _tell(self, text: str) -> None:
-        """A failure that comes back with every attempt is said once, then only at DEBUG until something changes."""
-        if text in self._last_told:
+    def _tell(self, text: str, name: str = "") -> None:
+        """A failure that comes back with every attempt is said once, then only at DEBUG until something changes.
+
+        `name`: awscrt's error, which is not part of what is said: one cause may come under several.
+        """
+        what = text.replace(name, "") if name else text
+        if what in self._last_told:
             self._log.debug("mqtt", text)
         else:
-            self._last_told = f"{self._last_told[-2000:]}\n{text}"
+            self._last_told = f"{self._last_told[-2000:]}\n{what}"
             self._log.error("mqtt", f"{text}. Trying again")
 
 

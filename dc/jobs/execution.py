@@ -132,7 +132,7 @@ def _redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
 def _absent(e: Execution, _: object) -> tuple[str, list[object]]:
     if not e.resyncing:
         return e.state, []
-    return _end(e, fx.DROPPED, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
+    return _end(e, fx.STUCK, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
 
 
 def _ignore(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -183,7 +183,7 @@ def _claimed(e: Execution, _: object) -> tuple[str, list[object]]:
 
 
 def _claim_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    return _end(e, fx.DROPPED, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
+    return _end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
 
 
 def _claim_gone(e: Execution, status: object) -> tuple[str, list[object]]:
@@ -350,7 +350,7 @@ def _report_gone(e: Execution, status: object) -> tuple[str, list[object]]:
 def _report_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
     _answered(e)
     if e.stage == BARE:
-        return _end(e, fx.DROPPED, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}"))
+        return _end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}"))
     e.stage += 1
     return e.state, [
         fx.Note("WARN", f"the cloud refuses the details ({message}); sending them reduced"),

@@ -139,7 +139,8 @@ class JobsFeature:
     # --- what is offered
 
     def _offered(self, message: protocol.Offer | protocol.Nothing) -> None:
-        if message.source == protocol.START_NEXT:
+        answered = message.source == protocol.START_NEXT
+        if answered:
             if message.token and message.token != self._asked:
                 return  # the answer to an earlier question; the later one's is on its way
             self._asked = ""
@@ -153,11 +154,13 @@ class JobsFeature:
         elif self._restored and message.source == protocol.NOTIFY_NEXT:
             self._ask()  # first what was begun: start-next names it, if it is still wanted
         elif isinstance(message, protocol.Nothing):
+            if self._asked:
+                return  # old news, maybe; the answer to start-next will tell
             self._drop_restored()
             self._log.debug(PART, "no job execution is pending")
             self._ask_later(POLL_SECONDS * 0.75 + jittered(POLL_SECONDS * 0.5))
         else:
-            self._take(message)
+            self._take(message, sure=answered and bool(message.token))
 
     def _offered_while_busy(self, current: Execution, message: protocol.Offer | protocol.Nothing) -> None:
         if isinstance(message, protocol.Offer) and message.key() == current.key():
@@ -169,8 +172,10 @@ class JobsFeature:
             return
         self._desk().event(fx.ABSENT if message.source == protocol.START_NEXT else fx.DOUBT)
 
-    def _take(self, offer: protocol.Offer) -> None:
-        if offer.key() in self._ended:
+    def _take(self, offer: protocol.Offer, sure: bool) -> None:
+        """`sure`: the answer to a question just asked, so what it names is pending now, whatever was known before."""
+        ended = self._ended.get(offer.key())
+        if ended is not None and not (sure and ended != fx.STUCK):
             self._log.debug(PART, f"{offer.job_id} #{offer.number} was dealt with: a late message")
             self._ask_later(min(NEXT_SECONDS * 2 ** min(self._late, 10), MAX_ASK_SECONDS))
             self._late += 1
@@ -202,7 +207,7 @@ class JobsFeature:
             return
         offer, self._offer = self._offer, None
         if offer is not None and offer.key() not in self._ended:
-            self._take(offer)
+            self._take(offer, sure=False)
         else:
             self._ask_later(NEXT_SECONDS)
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dc.jobs.outcome import HandlerError, StepResult
 from dc.jobs.process import PROGRESS, Process
 from dc.jobs.report import clean, is_key
@@ -84,6 +86,17 @@ class Runner:
         """SIGCHLD came."""
         if self._process is not None:
             self._process.child_changed()
+        if os.getpid() == 1:
+            self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """As process 1 of a container the agent inherits what handlers leave; its own child is not its business here."""
+        own = self._process.pid if self._process is not None else 0
+        try:
+            while (info := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and info.si_pid != own:
+                os.waitpid(info.si_pid, 0)
+        except ChildProcessError:
+            pass
 
     def _fail(self, reason: str) -> None:
         self._log.error(PART, reason)

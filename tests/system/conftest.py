@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import MissingTarget, agent_command, is_emulated
+from localcloud.command import MissingTarget, agent_command, binary, is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -19,7 +21,7 @@ from tests.system.harness.agent import Agent
 from tests.system.harness.contract import contract_errors, message_errors
 from tests.system.harness.handlers import Handlers
 from tests.system.harness.idle import Idle
-from tests.system.harness.skips import EMULATED, SOURCE_ONLY
+from tests.system.harness.skips import EMULATED, NO_REEXEC, SOURCE_ONLY
 from tests.system.harness.station import Station
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
@@ -150,6 +152,19 @@ def measured(target: str) -> None:
     """For tests that measure the agent: skipped where an emulator would be measured."""
     if is_emulated(target):
         pytest.skip(EMULATED)
+
+
+@pytest.fixture
+def reexecuted(target: str) -> None:
+    """For tests in which the agent starts its own file again: skipped where the kernel can't run that directly."""
+    if not is_emulated(target):
+        return
+    try:
+        subprocess.run([binary(target), "--version"], stdout=subprocess.DEVNULL, check=True)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        pytest.skip(NO_REEXEC)
 
 
 @pytest.fixture

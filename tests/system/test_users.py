@@ -18,6 +18,7 @@ OTHER = "nobody"
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 def test_a_command_for_another_user_runs_as_that_user_with_its_groups_and_no_way_back(station: Station) -> None:
     entry = pwd.getpwnam(OTHER)
     words = "grep,-E,^(Uid|Gid|Groups|NoNewPrivs|CapEff):,/proc/self/status"
@@ -32,6 +33,7 @@ def test_a_command_for_another_user_runs_as_that_user_with_its_groups_and_no_way
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 def test_such_a_command_has_that_users_environment_and_keeps_its_words(station: Station) -> None:
     entry = pwd.getpwnam(OTHER)
     command = r"""sh,-c,printf '%s|' "$HOME" "$USER" "$LOGNAME" "$0" "$1",a b,it's 100%\, really"""
@@ -40,6 +42,7 @@ def test_such_a_command_has_that_users_environment_and_keeps_its_words(station: 
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 def test_such_a_commands_exit_status_and_signal_are_told_as_its_own(station: Station) -> None:
     assert station.run(steps(run_command("sh,-c,exit 7", runAsUser=OTHER))).reason == "Exited with status: 7"
     result = station.run(steps(run_command("sh,-c,kill -9 $$", runAsUser=OTHER)))
@@ -47,6 +50,7 @@ def test_such_a_commands_exit_status_and_signal_are_told_as_its_own(station: Sta
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 def test_the_agents_own_secrets_are_out_of_that_users_reach(station: Station) -> None:
     key = station.thing.key
     result = station.run(steps(run_command(f"cat,{key}", runAsUser=OTHER), includeStdOut=True))
@@ -85,6 +89,7 @@ def test_a_handler_for_another_user_runs_as_the_agents_user_and_gets_the_name(st
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 def test_a_command_for_another_user_is_ended_with_its_job(station: Station) -> None:
     job = station.create(steps(run_command("sleep,600", runAsUser=OTHER)))
     station.result(job, "IN_PROGRESS")

@@ -184,7 +184,7 @@ def test_a_version_mismatch_out_of_the_blue_is_looked_into_first() -> None:
 def test_an_execution_that_somebody_else_ended_is_dropped() -> None:
     e = reporting(version=4)
     e.handle(fx.STALE, 9)
-    assert outcomes(e.handle(fx.ABSENT)) == [fx.DROPPED]
+    assert outcomes(e.handle(fx.ABSENT)) == [fx.STUCK]
 
 
 def test_a_report_that_counted_but_whose_answer_was_lost_is_reported() -> None:
@@ -203,7 +203,7 @@ def test_details_that_are_refused_are_sent_flat_then_not_at_all() -> None:
     assert only_send(e.handle(fx.UNFIT, "m")).details == {"reason": "Exited with status: 1", "stderr": "a b "}
     last = only_send(e.handle(fx.UNFIT, "m"))
     assert (last.status, last.details) == ("FAILED", {})
-    assert outcomes(e.handle(fx.UNFIT, "m")) == [fx.DROPPED]
+    assert outcomes(e.handle(fx.UNFIT, "m")) == [fx.STUCK]
 
 
 def test_an_overdue_step_is_killed_and_reported_failed_with_what_it_printed() -> None:

@@ -84,7 +84,7 @@ def assert_sane(e: Execution, effects: list[object]) -> None:
     assert not has(effects, fx.Kill) or e.state == STOPPING, where
     if e.state == ENDED:
         assert isinstance(effects[-1], fx.End), where
-        assert e.outcome in (fx.REPORTED, fx.DROPPED, fx.INTERRUPTED), where
+        assert e.outcome in (fx.REPORTED, fx.DROPPED, fx.STUCK, fx.INTERRUPTED), where
 
 
 @cache

@@ -209,7 +209,7 @@ def assert_truthful(w: World) -> None:
     assert w.runs == sorted(set(w.runs)), "a step ran twice, or out of order"
     if w.e.outcome == fx.REPORTED:
         assert w.status == w.e.status
-    if w.e.outcome == fx.DROPPED:
+    if w.e.outcome in (fx.DROPPED, fx.STUCK):
         assert w.meddled or w.refused, "a report was lost"
     if w.e.outcome == fx.INTERRUPTED and not w.meddled:
         assert w.status in ("QUEUED", "IN_PROGRESS") or w.e.status == w.status

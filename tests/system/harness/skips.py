@@ -10,6 +10,7 @@ import pytest
 
 NEEDS_ROOT = "needs root: it becomes another user, binds a port below 1024, or makes a namespace"
 SOURCE_ONLY = "looks inside the interpreter: only with --target source"
+NO_REEXEC = "the emulator's own needs stand in the way: the agent starts its own file, which takes binfmt_misc"
 EMULATED = "measures the agent: under qemu the emulator would be measured"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason=NEEDS_ROOT)
