@@ -7,6 +7,7 @@ It runs inside Nuitka's process, under the build-python, and is no part of the p
 """
 
 import configparser
+import marshal
 import os
 from pathlib import Path
 
@@ -26,6 +27,31 @@ COMPILED = tuple(config["compiled"])
 # both are looked up once and kept in these two variables, which are filled here before anyone asks.
 import_detection._early_modules_names = tuple(ModuleName(name) for name in sorted(FROZEN))
 import_detection._stdlib_modules_names = ()
+
+
+START_CODE = """\
+// Written by build/plugin.py from build/standins/start_code.py.
+#include <Python.h>
+#include <marshal.h>
+#include <string.h>
+
+static const unsigned char code[] = {%s};
+
+PyObject *dc_start_code(const char *text, const char *name, int start, PyCompilerFlags *flags, int optimize) {
+    (void)name, (void)start, (void)flags, (void)optimize;
+    if (strstr(text, "def _types_coroutine(") == NULL && strstr(text, "def empty(") == NULL) {
+        Py_FatalError("this build compiles no text; see build/standins/start_code.py");
+    }
+    return PyMarshal_ReadObjectFromString((const char *)code, sizeof code);
+}
+"""
+
+
+def start_code() -> str:
+    """C that answers Nuitka's requests to compile a text with code compiled here, by the target's Python version."""
+    text = (HERE / "standins/start_code.py").read_text(encoding="utf-8")
+    code = marshal.dumps(compile(text, "<start>", "exec", dont_inherit=True, optimize=2))
+    return START_CODE % ",".join(str(byte) for byte in code)
 
 
 class AgentPlugin(NuitkaPluginBase):
@@ -51,8 +77,9 @@ class AgentPlugin(NuitkaPluginBase):
         return stand_in.read_text(encoding="utf-8") if stand_in.exists() else source_code
 
     def getPreprocessorSymbols(self, onefile):
-        return {"readlink": "dc_readlink"}
+        return {"readlink": "dc_readlink", "Py_CompileStringExFlags": "dc_start_code"}
 
     def getExtraCodeFiles(self):
         folder = Path(os.environ["DC_EXTRA_C"])
-        return {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.c"))}
+        files = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.c"))}
+        return files | {"start_code.c": start_code()}

@@ -8,16 +8,13 @@ import os
 
 from dc.config import flags
 from dc.config.model import ConfigError
+from dc.features import COMMANDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dc.config.load import Loaded
-
-# First word of the command line -> module whose main(arguments) -> exit status runs instead of the agent.
-# "--internal-run-as" is how the agent starts a command as another user: it must not read any configuration.
-COMMANDS = {"--internal-run-as": "dc.jobs.trampoline"}
 
 STDOUT = 1
 STDERR = 2

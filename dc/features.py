@@ -7,3 +7,7 @@ Each name is a package `dc.NAME` with `start(client) -> feature`, loaded only wh
 """
 
 FEATURES = ("jobs",)
+
+# First word of the command line -> module whose main(arguments) -> exit status runs instead of the agent.
+# "--internal-run-as" is how the agent starts a command as another user: it must not read any configuration.
+COMMANDS = {"--internal-run-as": "dc.jobs.trampoline"}

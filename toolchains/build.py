@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolchains import awscrt, components, cpython, fetch, nuitka, orjson, zig
+from toolchains import awscrt, buildpython, components, cpython, fetch, nuitka, orjson, zig
 from toolchains.pins import pins, requirement
 from toolchains.stage import CACHE_VARIABLE, ROOT, Builder, BuildError, default_cache
 from toolchains.target import ARCHES, Target
@@ -66,7 +66,7 @@ class Build:
         self.dist = dist
         ensure_host_packages(builder)
         self.tools = fetch.host_tools(builder)
-        self.python = cpython.host(builder, locked)
+        self.python = buildpython.host(builder, locked)
         self.rust = orjson.rust(builder, locked)
         self.crt = awscrt.source(builder)
         self.orjson = orjson.source(builder)
@@ -108,7 +108,7 @@ class Build:
         out.mkdir(parents=True, exist_ok=True)
         for name in (nuitka.NAME, f"{nuitka.NAME}.debug"):
             # A running agent keeps its old file: the new one takes the name.
-            fresh = out / f".{name}.new"
+            fresh = out / f".{name}.{os.getpid()}"
             shutil.copy2(folder / name, fresh)
             fresh.rename(out / name)
         size = (out / nuitka.NAME).stat().st_size

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from toolchains.cpython import CPython
+from toolchains.buildpython import CPython
 from toolchains.pins import pins, requirement
 from toolchains.stage import HERE, ROOT, Builder, BuildError, recipe
 from toolchains.zig import Compiler
@@ -72,11 +72,6 @@ link "$@" && mv "$output" {debug} && link -s "$@"
 """
 
 
-# CPython's headers have the two reference counters inlined at every use. In Nuitka's C, which counts references on nearly
-# every line, that is 10 % of the file; as functions they cost no time that could be measured.
-COUNTERS = "static inline Py_ALWAYS_INLINE void Py_{}(PyObject *op)"
-
-
 def home(builder: Builder, python: CPython, compiler: Compiler, library: Path) -> Path:
     """Stage: the build-python with the target's headers and libpython in place of its own; hard links, so it is small."""
 
@@ -85,15 +80,6 @@ def home(builder: Builder, python: CPython, compiler: Compiler, library: Path) -
         builder.run(["rm", "-r", work / "python/include"])
         shutil.copytree(library / "include", work / "python/include")
         shutil.copy(library / "lib/libpython3.13.a", work / "python/lib")
-        header = work / "python/include/python3.13/object.h"
-        text = header.read_text(encoding="utf-8")
-        for name in ("INCREF", "DECREF"):
-            if COUNTERS.format(name) not in text:
-                raise BuildError(
-                    f"CPython's object.h: Py_{name} is not declared as expected; mend COUNTERS in nuitka.py"
-                )
-            text = text.replace(COUNTERS.format(name), f"static __attribute__((noinline)) void Py_{name}(PyObject *op)")
-        header.write_text(text, encoding="utf-8")
 
     inputs: list[str | Path] = [python.build_python.parent, library, recipe("nuitka")]
     return builder.stage(f"nuitka-python-{compiler.target.arch}", inputs, build) / "python"

@@ -154,7 +154,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--user", type=int, metavar="UID", help="become this user and group, without further groups")
     parser.add_argument("root", type=Path, metavar="ROOT", help="/ is where we are: then only the emulator is added")
     parser.add_argument(
-        "command", nargs=argparse.REMAINDER, metavar="COMMAND", help="its path inside ROOT, and arguments"
+        "command", nargs=argparse.REMAINDER, metavar="COMMAND", help="as found inside ROOT, and arguments"
     )
     options = parser.parse_args(argv)
     if not options.command:
@@ -197,7 +197,7 @@ def main(argv: list[str]) -> int:
         # Ends with whoever started it; becoming another user has undone what was set before.
         _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
         if os.getppid() == parent:
-            os.execve(command[0], command, environment)
+            os.execvpe(command[0], command, environment)
     except (OSError, EnterError) as error:
         _say(f"{' '.join(command)} in {options.root}: {error}")
     return 126
