@@ -245,7 +245,7 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
 
     module.__dict__["main"] = main
     monkeypatch.setitem(sys.modules, "a_command", module)
-    monkeypatch.setitem(cli.COMMANDS, "do", "a_command")
+    monkeypatch.setitem(features.COMMANDS, "do", "a_command")
     program.file.write_text("not json")
     assert program("do", "--help", "x") == 9
     assert got == [["--help", "x"]]
@@ -253,7 +253,7 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
 
 
 def test_the_internal_command_is_the_trampolines() -> None:
-    assert cli.COMMANDS["--internal-run-as"] == "dc.jobs.trampoline"
+    assert features.COMMANDS["--internal-run-as"] == "dc.jobs.trampoline"
 
 
 def test_output_that_no_one_reads_is_no_failure(program: Program) -> None:
