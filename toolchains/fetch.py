@@ -35,7 +35,7 @@ def sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _mirrors() -> list[tuple[str, bool]]:
+def mirrors() -> list[tuple[str, bool]]:
     """The Debian mirrors this machine uses: (address, is it the security archive), read from apt itself."""
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages", "Origin: Debian"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=clean_environment())
@@ -58,7 +58,7 @@ def _apt_configuration(folder: Path, component: str) -> dict[str, str]:
     for part in ("lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d", "state"):
         (folder / part).mkdir(parents=True)
     lines = []
-    for address, security in _mirrors():
+    for address, security in mirrors():
         for suite in wanted.get("security_suites" if security else "suites", []):
             for kind in ("deb", "deb-src"):
                 lines.append(

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -147,12 +148,25 @@ class Builder:
             raise BuildError("\n".join([*tail, f"'{words[0]}' ended with {status}; whole log: {self.log_file}"]))
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
 def _run(words: list[str], cwd: Path | None, environment: dict[str, str], output: IO[bytes] | None) -> int:
     """Run a command in a process group of its own, which ends with it if the build is interrupted."""
-    child = subprocess.Popen(
-        words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
-    )
+    came: list[int] = []
+    here = threading.current_thread() is threading.main_thread()
+    # A signal's exception inside Popen would leave a child behind that nobody knows of: hold it until Popen returns.
+    held = {n: signal.signal(n, lambda number, _: came.append(number)) for n in _ENDING} if here else {}
     try:
+        child = subprocess.Popen(
+            words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+    try:
+        for signum in came:
+            signal.raise_signal(signum)
         return child.wait()
     except BaseException:
         os.killpg(child.pid, signal.SIGTERM)

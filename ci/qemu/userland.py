@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.command import EMULATORS, ROOT, MissingTarget, is_emulated
-from toolchains.fetch import _mirrors, network_environment, sha256
+from toolchains.fetch import mirrors, network_environment, sha256
 from toolchains.stage import Builder, BuildError
 
 # The Debian architecture of each of ours.
@@ -97,8 +97,8 @@ def _download_from(builder: Builder, suite: str, architecture: str, folder: Path
         (folder / part).mkdir(parents=True)
     (folder / "status").touch()
     key = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    mirrors = [address for address, security in _mirrors() if not security]
-    lines = "".join(f"deb [signed-by={key}] {address} {suite} main\n" for address in mirrors)
+    addresses = [address for address, security in mirrors() if not security]
+    lines = "".join(f"deb [signed-by={key}] {address} {suite} main\n" for address in addresses)
     (folder / "sources.list").write_text(lines, encoding="utf-8")
     (folder / "apt.conf").write_text(APT.format(folder=folder, architecture=architecture), encoding="utf-8")
     environment = {**network_environment(), "APT_CONFIG": str(folder / "apt.conf")}

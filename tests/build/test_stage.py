@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dc.jobs.leftovers import group_lives
 from toolchains.stage import ROOT, Builder, BuildError, apply_patches, clean_environment, default_cache, hash_files
 
 
@@ -94,7 +94,7 @@ def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path) -> No
     finally:
         build.terminate()
     assert build.wait(timeout=30) == 143
-    until(lambda: not group_exists(group))
+    until(lambda: not group_lives(group))  # zombies that nobody reaps yet do not count
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -103,14 +103,6 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
-
-
-def group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_the_callers_compiler_flags_and_locale_do_not_reach_the_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,8 @@ def test_1000_jobs_are_each_run_and_reported_once_and_leave_nothing_behind(
     statuses = Counter((r.job, r.body["status"]) for r in service.requests("update"))
     assert set(statuses.values()) == {1} and len(statuses) == 2 * JOBS
     assert {(e.status, e.details["stderr"]) for e in service.finished} == {("SUCCEEDED", "noise\n")}
-    assert (late.fds, late.threads, late.children) == (early.fds, early.threads, early.children)
+    assert (late.fds, late.children) == (early.fds, early.children)
+    assert late.threads <= early.threads  # awscrt ends its idle resolver thread when it likes
     assert late.rss - early.rss <= ALLOWED_GROWTH_KIB
 
 
