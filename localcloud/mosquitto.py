@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from localcloud.authority import Authority
+from localcloud.ports import free_port
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 
@@ -58,7 +59,7 @@ class Mosquitto:
     def __init__(self, *, port: int = 0) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="mosquitto-")
         self.folder = Path(self._temporary.name)
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.authority = Authority()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -167,9 +168,3 @@ class Mosquitto:
         for name, text in files.items():
             (self.folder / name).touch(mode=0o600)
             (self.folder / name).write_text(text)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
