@@ -26,6 +26,8 @@ import tempfile
 from typing import Any
 from urllib.parse import parse_qs
 
+from localcloud.ports import free_port
+
 CONTROL = "/_localcloud/"
 TICKS_PER_MINUTE = 120
 
@@ -66,7 +68,7 @@ def _listener(port: int) -> socket.socket:
 
 
 def _free_port(port: int) -> int:
-    with _listener(port) as sock:
+    with _listener(port or free_port()) as sock:
         return int(sock.getsockname()[1])
 
 
