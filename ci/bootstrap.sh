@@ -27,6 +27,9 @@ if [ "$what" = test ]; then
     need iptables iptables
     need ps procps
     need openssl openssl
+    need curl curl
+    need wget wget
+    need git git
     need qemu-arm-static qemu-user-static
 fi
 
