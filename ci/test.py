@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BINARIES = ("x86_64", "aarch64", "armv7")
 NO_TESTS_COLLECTED = 5
 WORKERS = 2
+FAULTS = "tests/system/reliability"
 PROGRESS_SECONDS = 30.0
 
 
@@ -140,9 +141,17 @@ def build() -> list[Part]:
 
 
 def system(targets: list[str]) -> list[Part]:
-    """The same system tests on each of `targets`; none given: the source and whatever is built."""
+    """The same system tests on each of `targets`; none given: the source and whatever is built.
+
+    In two parts of like length, so that both processors have work to the end.
+    """
     chosen = targets or ["source", *(arch for arch in BINARIES if _binary(arch).exists())]
-    return [Part(f"system {target}", ["tests/system", f"--target={target}"]) for target in chosen]
+    parts = []
+    for target in chosen:
+        option = f"--target={target}"
+        parts.append(Part(f"system {target}", ["tests/system", f"--ignore={FAULTS}", option]))
+        parts.append(Part(f"faults {target}", [FAULTS, option]))
+    return parts
 
 
 def _binary(arch: str) -> Path:
