@@ -92,15 +92,15 @@ def _connack(reason: int, config: Config) -> str:
 def _tls(config: Config) -> str:
     now = time.time()
     if now < _EARLIEST:
-        return (
-            f"the device's clock says {_date(now)}, which can't be right: set it (NTP), then certificates can be checked"
-        )
+        return f"the device's clock says {_date(now)}, which can't be right: set it (NTP), then certificates can be checked"
     for what, path in (("cert", config.cert), ("root-ca", config.root_ca)):
         span = _validity(path) if path else None
         if span is not None and now < span[0]:
             return f'by the device\'s clock ({_date(now)}) "{what}" {path} is valid only from {_day(span[0])}: set the clock'
         if span is not None and now > span[1]:
-            return f'"{what}" {path} ran out on {_day(span[1])} (the clock says {_date(now)}): renew it or set the clock'
+            return (
+                f'"{what}" {path} ran out on {_day(span[1])} (the clock says {_date(now)}): renew it or set the clock'
+            )
     return (
         f'check that "root-ca" ({config.root_ca or "the system store"}) is what signed the endpoint\'s certificate, that '
         '"endpoint" is the name in it, and that "cert" is active in AWS IoT and "key" belongs to it'
