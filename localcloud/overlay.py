@@ -43,6 +43,13 @@ def _connections() -> None:
     def loopback(original: Any, loop: Any, factory: Any, host: Any = None, *args: Any, **kwargs: Any) -> Any:
         return original(loop, factory, "127.0.0.1" if host == "0.0.0.0" else host, *args, **kwargs)
 
+    @replaces(iot._MtlsAcceptor, "connection_made")
+    def still_paused(original: Any, acceptor: Any, transport: Any) -> None:
+        """Python 3.11.2 (Debian 12) forgets a pause made this early, and the ClientHello would go astray."""
+        original(acceptor, transport)
+        for again in (transport.resume_reading, transport.pause_reading):
+            asyncio.get_running_loop().call_soon(again)
+
     @replaces(iot, "broker_subscribe")
     async def replace_same_filter(original: Any, account: str, region: str, name: str, *rest: Any, **kw: Any) -> Any:
         held = iot._subscriptions.get(iot._scoped_topic(account, region, name), ())

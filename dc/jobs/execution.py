@@ -5,26 +5,20 @@
 Two rules. Everything that decides what becomes of an execution lives here, and nothing here knows how a message
 travels or a process is started: `Execution.handle(event, argument)` answers with effects, which the shell
 (`feature.py`) performs in order. A pair of state and event that `TABLE` lacks is the error `NoTransition`.
-
-`version` is the cloud's versionNumber as far as it is known: every accepted update adds one. An update whose answer
-never came may or may not have counted (`unanswered`); a VersionMismatch is then ours, and the version is taken from
-it. A VersionMismatch out of the blue means that somebody else acts for this thing: the agent asks start-next whether
-the execution is still its own before it says anything more.
+How an update travels and what its answers mean is the same in every state: `update.py`.
 """
 
 from __future__ import annotations
 
 from dc.jobs import effects as fx
+from dc.jobs import update
 from dc.jobs.outcome import StepResult, asks_for_reboot, judge
 from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
-from dc.jobs.report import AS_IS, BARE, FAILED, IN_PROGRESS, REJECTED, SUCCEEDED, details, output, reduced
+from dc.jobs.report import AS_IS, BARE, FAILED, REJECTED, SUCCEEDED, details, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-MAX_DOUBLINGS = 10  # of a pause; far beyond its bound
 
 
 class NoTransition(RuntimeError):
@@ -49,106 +43,11 @@ class Execution(ExecutionRecord):
         return effects
 
 
-# --- sending, in whatever state
-
-
-def _send(e: Execution) -> list[object]:
-    """(Re)send what the state calls for, if a connection is there; ONLINE sends it otherwise."""
-    if not e.online:
-        return []
-    e.unanswered = e.unanswered or e.awaiting
-    e.awaiting = True
-    e.serial += 1
-    wait = min(fx.REPLY_SECONDS * 2 ** min(e.retries, MAX_DOUBLINGS), fx.MAX_PAUSE_SECONDS)
-    if e.status:
-        return [fx.Send(e.status, reduced(e.details, e.stage), e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
-    return [fx.Send(IN_PROGRESS, e.progress, e.version, e.serial), fx.Arm(fx.REPLY_TIMER, wait)]
-
-
-def _answered(e: Execution) -> list[object]:
-    e.awaiting = False
-    return [fx.Disarm(fx.REPLY_TIMER)]
-
-
-def _taken(e: Execution) -> list[object]:
-    if e.awaiting and e.version:  # an answer that is delivered twice counts once
-        e.version += 1
-    e.unanswered = False
-    e.retries = 0
-    return _answered(e)
-
-
-def _resend(e: Execution, _: object) -> tuple[str, list[object]]:
-    e.retries += 1 if e.awaiting else 0  # silence; after a pause it was counted already
-    return e.state, _send(e)
-
-
-def _pause(e: Execution, _: object) -> tuple[str, list[object]]:
-    e.awaiting = False
-    e.unanswered = True  # an internal error may have come after the update counted
-    e.retries += 1
-    return e.state, [
-        fx.Arm(fx.REPLY_TIMER, min(2.0 ** min(e.retries, MAX_DOUBLINGS), fx.MAX_PAUSE_SECONDS), jitter=True)
-    ]
-
-
-def _online(e: Execution, _: object) -> tuple[str, list[object]]:
-    e.online = True
-    e.retries = 0
-    return e.state, _send(e)
-
-
-def _offline(e: Execution, _: object) -> tuple[str, list[object]]:
-    e.online = False
-    e.resyncing = False
-    return e.state, [fx.Disarm(fx.REPLY_TIMER)]
-
-
-def _stale(e: Execution, version: object) -> tuple[str, list[object]]:
-    effects = _answered(e)
-    # A higher one comes of our unanswered update; the same, start-next told while the update was under way. A lower
-    # one is that of another execution with the same name, made after ours was deleted.
-    if isinstance(version, int) and (version == e.version or (e.unanswered and version > e.version)):
-        e.unanswered = False
-        e.version = version
-        return e.state, effects + _send(e)
-    e.resyncing = True
-    return e.state, [
-        *effects,
-        fx.Note("WARN", "another client updated this execution; asking whose it is"),
-        fx.Resync(),
-    ]
-
-
-def _redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
-    if isinstance(version, int) and (version > e.version or e.resyncing):
-        e.version = version
-    if not e.resyncing:
-        return e.state, []
-    e.resyncing = False
-    return e.state, _send(e)
-
-
-def _absent(e: Execution, _: object) -> tuple[str, list[object]]:
-    if not e.resyncing:
-        return e.state, []
-    return _end(e, fx.STUCK, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
-
-
-def _ignore(e: Execution, _: object) -> tuple[str, list[object]]:
-    return e.state, []
-
-
-def _end(e: Execution, outcome: str, *notes: object) -> tuple[str, list[object]]:
-    e.outcome = outcome
-    return ENDED, [fx.Disarm(fx.REPLY_TIMER), fx.Disarm(fx.STEP_TIMER), *notes, fx.End(outcome)]
-
-
 # --- from the offer to the first step
 
 
 def _claim(e: Execution, _: object) -> tuple[str, list[object]]:
-    return CLAIMING, _send(e)
+    return CLAIMING, update.send(e)
 
 
 def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
@@ -157,11 +56,11 @@ def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
     e.restore(record)
     if e.status:  # decided before the restart; whether it was reported is unknown
         e.unanswered = True
-        return REPORTING, _send(e)
+        return REPORTING, update.send(e)
     if e.step >= len(e.actions()):
         return _decide(e, FAILED, details("Interrupted by restart, and the job document no longer has that step"))
     if not record.get("running"):
-        return CLAIMING, _send(e)
+        return CLAIMING, update.send(e)
     action = e.actions()[e.step]
     e.rebooted = argument.rebooted
     if argument.rebooted and asks_for_reboot(action):
@@ -171,7 +70,7 @@ def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
     if e.attempt >= argument.max_attempts:
         return _decide(e, FAILED, _details(e, f"Interrupted by restart {e.attempt} times, which is all it may be"))
     e.attempt += 1
-    return CLAIMING, [fx.Note("INFO", f'step "{action.name}" was interrupted: attempt {e.attempt}'), *_send(e)]
+    return CLAIMING, [fx.Note("INFO", f'step "{action.name}" was interrupted: attempt {e.attempt}'), *update.send(e)]
 
 
 def _refuse(e: Execution, reason: object) -> tuple[str, list[object]]:
@@ -179,21 +78,21 @@ def _refuse(e: Execution, reason: object) -> tuple[str, list[object]]:
 
 
 def _claimed(e: Execution, _: object) -> tuple[str, list[object]]:
-    return RUNNING, _taken(e) + _run(e)
+    return RUNNING, update.taken(e) + _run(e)
 
 
 def _claim_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    return _end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
+    return update.end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
 
 
 def _claim_gone(e: Execution, status: object) -> tuple[str, list[object]]:
-    return _end(
+    return update.end(
         e, fx.DROPPED, fx.Note("INFO", f"the execution is no longer pending ({status or 'deleted'}); not started")
     )
 
 
 def _interrupt(e: Execution, _: object) -> tuple[str, list[object]]:
-    return _end(e, fx.INTERRUPTED)
+    return update.end(e, fx.INTERRUPTED)
 
 
 # --- steps
@@ -216,7 +115,7 @@ def _step_ended(e: Execution, argument: object) -> tuple[str, list[object]]:
     effects: list[object] = [fx.Disarm(fx.STEP_TIMER)]
     if not good and e.stopping and result.signal is not None:
         # Whatever stops the agent (a reboot, say) usually stops its children too: not the handler's own failure.
-        return _end(e, fx.INTERRUPTED, *effects)
+        return update.end(e, fx.INTERRUPTED, *effects)
     if not good and action.ignore_failure:
         effects.append(fx.Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
     elif not good:
@@ -233,9 +132,9 @@ def _next_step(e: Execution, reason: str) -> tuple[str, list[object]]:
     if e.step == len(e.actions()):
         return _decide(e, SUCCEEDED, _details(e, reason))
     if e.state == OFFERED:
-        return CLAIMING, _send(e)
+        return CLAIMING, update.send(e)
     if e.stopping:
-        return _end(e, fx.INTERRUPTED, fx.Persist())
+        return update.end(e, fx.INTERRUPTED, fx.Persist())
     return RUNNING, _run(e)
 
 
@@ -250,7 +149,7 @@ def _after(effects: list[object], rest: tuple[str, list[object]]) -> tuple[str, 
 
 def _probe(e: Execution, _: object) -> tuple[str, list[object]]:
     """Ask by an IN_PROGRESS update whether the execution is still wanted: there is no "cancelled" message."""
-    return e.state, [] if e.awaiting else _send(e)
+    return e.state, [] if e.awaiting else update.send(e)
 
 
 def _not_named(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -259,28 +158,28 @@ def _not_named(e: Execution, _: object) -> tuple[str, list[object]]:
         return _probe(e, None)
     e.resyncing = False
     e.version = 0
-    return _pause(e, None)
+    return update.pause(e, None)
 
 
 def _show_progress(e: Execution, pairs: object) -> tuple[str, list[object]]:
     """Now and then, and never in the way of another update."""
     if isinstance(pairs, dict):
         e.progress = details("", extra={"progress": f"step {e.step + 1} of {len(e.actions())}", **pairs})
-    return e.state, [] if e.awaiting else _send(e)
+    return e.state, [] if e.awaiting else update.send(e)
 
 
 def _still_wanted(e: Execution, _: object) -> tuple[str, list[object]]:
-    return e.state, _taken(e)
+    return e.state, update.taken(e)
 
 
 def _probe_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
     e.progress = {}  # what it shows may be the reason; that it runs is worth more
-    return e.state, [*_answered(e), fx.Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
+    return e.state, [*update.answered(e), fx.Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
 
 
 def _cancelled(e: Execution, status: object) -> tuple[str, list[object]]:
     text = f"the cloud has ended this execution ({status or 'deleted'}): stopping the handler"
-    return STOPPING, [*_answered(e), fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", text), fx.Kill()]
+    return STOPPING, [*update.answered(e), fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", text), fx.Kill()]
 
 
 def _overdue(e: Execution, reason: object) -> tuple[str, list[object]]:
@@ -305,7 +204,7 @@ def _stopped(e: Execution, argument: object) -> tuple[str, list[object]]:
         e.stderr.extend(argument.stderr)
     if e.status:
         return _decide(e, e.status, _details(e, e.details["reason"]))
-    return _end(e, fx.INTERRUPTED if e.stopping else fx.DROPPED)
+    return update.end(e, fx.INTERRUPTED if e.stopping else fx.DROPPED)
 
 
 def _stopping_online(e: Execution, _: object) -> tuple[str, list[object]]:
@@ -315,13 +214,13 @@ def _stopping_online(e: Execution, _: object) -> tuple[str, list[object]]:
 
 def _stopping_redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
     e.resyncing = False
-    return _redelivered(e, version)
+    return update.redelivered(e, version)
 
 
 def _stopping_gone(e: Execution, _: object) -> tuple[str, list[object]]:
     e.status = ""
     e.stopping = False
-    return e.state, _answered(e)
+    return e.state, update.answered(e)
 
 
 # --- the terminal report
@@ -332,29 +231,31 @@ def _decide(e: Execution, status: str, pairs: dict[str, str]) -> tuple[str, list
     e.details = pairs
     e.stage = AS_IS
     e.retries = 0
-    return REPORTING, [fx.Persist(), *_send(e)]
+    return REPORTING, [fx.Persist(), *update.send(e)]
 
 
 def _reported(e: Execution, _: object) -> tuple[str, list[object]]:
-    _taken(e)
-    return _end(e, fx.REPORTED)
+    update.taken(e)
+    return update.end(e, fx.REPORTED)
 
 
 def _report_gone(e: Execution, status: object) -> tuple[str, list[object]]:
     if status == e.status:  # an earlier send of the same report counted, only its answer was lost
-        return _end(e, fx.REPORTED)
+        return update.end(e, fx.REPORTED)
     text = f"the cloud has already ended this execution ({status or 'deleted'}); {e.status} is not reported"
-    return _end(e, fx.DROPPED, fx.Note("WARN", text))
+    return update.end(e, fx.DROPPED, fx.Note("WARN", text))
 
 
 def _report_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    _answered(e)
+    update.answered(e)
     if e.stage == BARE:
-        return _end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}"))
+        return update.end(
+            e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}")
+        )
     e.stage += 1
     return e.state, [
         fx.Note("WARN", f"the cloud refuses the details ({message}); sending them reduced"),
-        *_send(e),
+        *update.send(e),
     ]
 
 
@@ -365,62 +266,62 @@ TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list
     (OFFERED, fx.RESUME): (_resume, (CLAIMING, REPORTING)),
     (CLAIMING, fx.ACCEPTED): (_claimed, (RUNNING,)),
     (CLAIMING, fx.GONE): (_claim_gone, (ENDED,)),
-    (CLAIMING, fx.STALE): (_stale, (CLAIMING,)),
+    (CLAIMING, fx.STALE): (update.stale, (CLAIMING,)),
     (CLAIMING, fx.UNFIT): (_claim_unfit, (ENDED,)),
-    (CLAIMING, fx.BUSY): (_pause, (CLAIMING,)),
-    (CLAIMING, fx.RETRY): (_resend, (CLAIMING,)),
-    (CLAIMING, fx.ONLINE): (_online, (CLAIMING,)),
-    (CLAIMING, fx.OFFLINE): (_offline, (CLAIMING,)),
-    (CLAIMING, fx.DOUBT): (_ignore, (CLAIMING,)),  # the claim's own answer will tell
+    (CLAIMING, fx.BUSY): (update.pause, (CLAIMING,)),
+    (CLAIMING, fx.RETRY): (update.resend, (CLAIMING,)),
+    (CLAIMING, fx.ONLINE): (update.online, (CLAIMING,)),
+    (CLAIMING, fx.OFFLINE): (update.offline, (CLAIMING,)),
+    (CLAIMING, fx.DOUBT): (update.ignore, (CLAIMING,)),  # the claim's own answer will tell
     (CLAIMING, fx.STOP): (_interrupt, (ENDED,)),
     (CLAIMING, fx.CUT_OFF): (_interrupt, (ENDED,)),
-    (CLAIMING, fx.REDELIVERED): (_redelivered, (CLAIMING,)),
-    (CLAIMING, fx.ABSENT): (_absent, (CLAIMING, ENDED)),
+    (CLAIMING, fx.REDELIVERED): (update.redelivered, (CLAIMING,)),
+    (CLAIMING, fx.ABSENT): (update.absent, (CLAIMING, ENDED)),
     (RUNNING, fx.STEP_ENDED): (_step_ended, (RUNNING, REPORTING, ENDED)),
     (RUNNING, fx.ACCEPTED): (_still_wanted, (RUNNING,)),
     (RUNNING, fx.GONE): (_cancelled, (STOPPING,)),
-    (RUNNING, fx.STALE): (_stale, (RUNNING,)),
+    (RUNNING, fx.STALE): (update.stale, (RUNNING,)),
     (RUNNING, fx.UNFIT): (_probe_unfit, (RUNNING,)),
-    (RUNNING, fx.BUSY): (_pause, (RUNNING,)),
-    (RUNNING, fx.RETRY): (_resend, (RUNNING,)),
-    (RUNNING, fx.ONLINE): (_online, (RUNNING,)),
-    (RUNNING, fx.OFFLINE): (_offline, (RUNNING,)),
+    (RUNNING, fx.BUSY): (update.pause, (RUNNING,)),
+    (RUNNING, fx.RETRY): (update.resend, (RUNNING,)),
+    (RUNNING, fx.ONLINE): (update.online, (RUNNING,)),
+    (RUNNING, fx.OFFLINE): (update.offline, (RUNNING,)),
     (RUNNING, fx.DOUBT): (_probe, (RUNNING,)),
     (RUNNING, fx.PROGRESS): (_show_progress, (RUNNING,)),
     (RUNNING, fx.OVERDUE): (_overdue, (STOPPING,)),
     (RUNNING, fx.STOP): (_stop, (RUNNING,)),
     (RUNNING, fx.CUT_OFF): (_cut_off, (STOPPING,)),
-    (RUNNING, fx.REDELIVERED): (_redelivered, (RUNNING,)),
+    (RUNNING, fx.REDELIVERED): (update.redelivered, (RUNNING,)),
     (RUNNING, fx.ABSENT): (_not_named, (RUNNING,)),
     (STOPPING, fx.STEP_ENDED): (_stopped, (REPORTING, ENDED)),
     (STOPPING, fx.ACCEPTED): (_still_wanted, (STOPPING,)),
     (STOPPING, fx.GONE): (_stopping_gone, (STOPPING,)),
-    (STOPPING, fx.STALE): (_ignore, (STOPPING,)),
-    (STOPPING, fx.UNFIT): (_ignore, (STOPPING,)),
-    (STOPPING, fx.BUSY): (_ignore, (STOPPING,)),
-    (STOPPING, fx.RETRY): (_ignore, (STOPPING,)),
+    (STOPPING, fx.STALE): (update.ignore, (STOPPING,)),
+    (STOPPING, fx.UNFIT): (update.ignore, (STOPPING,)),
+    (STOPPING, fx.BUSY): (update.ignore, (STOPPING,)),
+    (STOPPING, fx.RETRY): (update.ignore, (STOPPING,)),
     (STOPPING, fx.ONLINE): (_stopping_online, (STOPPING,)),
-    (STOPPING, fx.OFFLINE): (_offline, (STOPPING,)),
-    (STOPPING, fx.DOUBT): (_ignore, (STOPPING,)),
-    (STOPPING, fx.PROGRESS): (_ignore, (STOPPING,)),
-    (STOPPING, fx.OVERDUE): (_ignore, (STOPPING,)),
+    (STOPPING, fx.OFFLINE): (update.offline, (STOPPING,)),
+    (STOPPING, fx.DOUBT): (update.ignore, (STOPPING,)),
+    (STOPPING, fx.PROGRESS): (update.ignore, (STOPPING,)),
+    (STOPPING, fx.OVERDUE): (update.ignore, (STOPPING,)),
     (STOPPING, fx.STOP): (_stop, (STOPPING,)),
     (STOPPING, fx.CUT_OFF): (_stop, (STOPPING,)),
     (STOPPING, fx.REDELIVERED): (_stopping_redelivered, (STOPPING,)),
-    (STOPPING, fx.ABSENT): (_ignore, (STOPPING,)),
+    (STOPPING, fx.ABSENT): (update.ignore, (STOPPING,)),
     (REPORTING, fx.ACCEPTED): (_reported, (ENDED,)),
     (REPORTING, fx.GONE): (_report_gone, (ENDED,)),
-    (REPORTING, fx.STALE): (_stale, (REPORTING,)),
+    (REPORTING, fx.STALE): (update.stale, (REPORTING,)),
     (REPORTING, fx.UNFIT): (_report_unfit, (REPORTING, ENDED)),
-    (REPORTING, fx.BUSY): (_pause, (REPORTING,)),
-    (REPORTING, fx.RETRY): (_resend, (REPORTING,)),
-    (REPORTING, fx.ONLINE): (_online, (REPORTING,)),
-    (REPORTING, fx.OFFLINE): (_offline, (REPORTING,)),
-    (REPORTING, fx.DOUBT): (_ignore, (REPORTING,)),  # the report's own answer will tell
-    (REPORTING, fx.PROGRESS): (_ignore, (REPORTING,)),
-    (REPORTING, fx.OVERDUE): (_ignore, (REPORTING,)),
+    (REPORTING, fx.BUSY): (update.pause, (REPORTING,)),
+    (REPORTING, fx.RETRY): (update.resend, (REPORTING,)),
+    (REPORTING, fx.ONLINE): (update.online, (REPORTING,)),
+    (REPORTING, fx.OFFLINE): (update.offline, (REPORTING,)),
+    (REPORTING, fx.DOUBT): (update.ignore, (REPORTING,)),  # the report's own answer will tell
+    (REPORTING, fx.PROGRESS): (update.ignore, (REPORTING,)),
+    (REPORTING, fx.OVERDUE): (update.ignore, (REPORTING,)),
     (REPORTING, fx.STOP): (_stop, (REPORTING,)),
     (REPORTING, fx.CUT_OFF): (_interrupt, (ENDED,)),
-    (REPORTING, fx.REDELIVERED): (_redelivered, (REPORTING,)),
-    (REPORTING, fx.ABSENT): (_absent, (REPORTING, ENDED)),
+    (REPORTING, fx.REDELIVERED): (update.redelivered, (REPORTING,)),
+    (REPORTING, fx.ABSENT): (update.absent, (REPORTING, ENDED)),
 }
