@@ -30,6 +30,7 @@ if [ "$what" = test ]; then
     need curl curl
     need wget wget
     need git git
+    need gcc "gcc libc6-dev"
     need qemu-arm-static qemu-user-static
 fi
 

@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import os
 
+from tests.system.harness import skips
+
 # What can't be otherwise: the test says nothing about this target.
 ALWAYS = (
-    "looks inside the interpreter: only with --target source",
-    "measures the agent: under qemu the emulator would be measured",
-    "a bare place has no Python: only with a binary",
-    "the emulator's own needs stand in the way",
+    skips.SOURCE_ONLY,
+    skips.EMULATED,
+    skips.BINARY_ONLY,
+    skips.EMULATOR_NEEDS,
+    skips.NO_CGROUP,
     "only the armv7 file has these attributes",
     "the other two run on the first processors of their kind",
 )
 # What a person's machine may lack; CI has it all, so there it is a mistake.
-ON_A_PERSONS_MACHINE = ("root", "is not built: run", "is not installed: run", "not a Debian")
+ON_A_PERSONS_MACHINE = (skips.NEEDS_ROOT, "only root can", "is not built: run", "is not installed: run", "not a Debian")
 
 
 def is_allowed(reason: str) -> bool:

@@ -3,8 +3,9 @@
 """Processes of an execution that are no children of the agent any more. Loaded only when something is to be killed.
 
 A handler outlives an agent that was killed, and a child of a handler may leave the handler's process group. Both
-still carry the execution in their environment, by which they are found in /proc. What cleared its environment or
-changed its user under an agent that is not root is out of reach; see docs/reliability.md.
+still carry the execution in their environment, by which they are found in /proc, and are in its control group, where
+there is one. Without one, what cleared its environment or changed its user under an agent that is not root is out of
+reach; see docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ import _signal
 import os
 import time
 
+from dc.jobs import cgroup
+
 _POLL_SECONDS = 0.02
 _AFTER_KILL_SECONDS = 2.0
 
 
 def find(marked: tuple[str, ...]) -> list[int]:
-    """Living processes whose environment holds all of `marked`, the agent itself excepted."""
+    """Living processes of the execution that `marked` (NAME=VALUE each) names, the agent itself excepted."""
+    return list({*cgroup.members(marked), *_by_environment(marked)})
+
+
+def _by_environment(marked: tuple[str, ...]) -> list[int]:
     wanted = [variable.encode() for variable in marked]
     own = os.getpid()
     found = []
@@ -58,6 +65,8 @@ def group_lives(group: int) -> bool:
 
 def signal_all(marked: tuple[str, ...], signal: int) -> bool:
     """Send `signal` to each; whether there was any."""
+    if signal == _signal.SIGKILL:
+        cgroup.kill(marked)
     found = find(marked)
     for pid in found:
         try:

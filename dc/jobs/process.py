@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a step's process: start it, drain both pipes, reap it, end the whole group.
 
-Both pipes are drained by the agent's loop, and only their tails are kept, so a handler may write without end. A background child that keeps a pipe open after the handler's exit holds the step no longer than
-the output grace; then the pipes are closed.
+Both pipes are drained by the agent's loop, and only their tails are kept, so a handler may write without end. A
+background child that keeps a pipe open after the handler's exit holds the step no longer than the output grace; then
+the pipes are closed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import _signal
 import os
 
+from dc.jobs import cgroup
 from dc.jobs.outcome import StepResult
 from dc.jobs.report import Tail
 from dc.jobs.spawn import high, null_input, spawn, spawn_failure
@@ -70,6 +72,7 @@ class Process:
                 reads.append(high(read))
                 given.append(high(write))
             self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
+            cgroup.enter(self._mark, self.pid)
         except OSError as error:
             failure = spawn_failure(command.program, error.errno)
         except ValueError as error:  # a lone surrogate, say, that no byte stands for
@@ -217,6 +220,7 @@ class Process:
     def _finish(self) -> None:
         for timer in ("kill", "output", "dead"):
             self._loop.disarm((self, timer))
+        cgroup.tidy(self._mark)
         done, self._done = self._done, _already
         tails = self._tails
         if self._status is None or self._status == -1:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dc.jobs import deeds, execution, leftovers
+from dc.jobs import deeds, execution, leftovers, update
 from dc.jobs import effects as fx
 from dc.jobs.deeds import Deeds
 from dc.jobs.execution import Execution
@@ -73,11 +73,11 @@ def _never_asks_again(patch: Patch) -> None:
 
 
 def _silence_is_not_noticed(patch: Patch) -> None:
-    patch.setitem(execution.TABLE, (REPORTING, fx.RETRY), (execution._ignore, (REPORTING,)))
+    patch.setitem(execution.TABLE, (REPORTING, fx.RETRY), (update.ignore, (REPORTING,)))
 
 
 def _cancel_is_ignored(patch: Patch) -> None:
-    patch.setitem(execution.TABLE, (RUNNING, fx.GONE), (lambda e, _: execution._end(e, fx.DROPPED), (ENDED,)))
+    patch.setitem(execution.TABLE, (RUNNING, fx.GONE), (lambda e, _: update.end(e, fx.DROPPED), (ENDED,)))
 
 
 def _every_failure_is_a_success(patch: Patch) -> None:

@@ -18,8 +18,6 @@ from localcloud.command import ROOT, is_emulated
 from localcloud.thing import Thing
 from tests.system.harness.agent import Agent
 from tests.system.harness.place import (
-    BINARY_ONLY,
-    EMULATOR_NEEDS,
     NAME,
     THING,
     Place,
@@ -29,7 +27,7 @@ from tests.system.harness.place import (
     give,
     install,
 )
-from tests.system.harness.skips import needs_root
+from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
 from tests.system.harness.station import QUICK_RECONNECT, Station, operation, own, run_command, steps
 
 NOBODY_KNOWS = 54321  # a user without an entry in any passwd file

@@ -19,8 +19,8 @@ from localcloud.command import EMULATORS, ROOT, is_emulated
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import contract_errors
-from tests.system.harness.place import BINARY_ONLY, Place, PlacedAgent, configure, install
-from tests.system.harness.skips import needs_root
+from tests.system.harness.place import Place, PlacedAgent, configure, install
+from tests.system.harness.skips import BINARY_ONLY, needs_root
 from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, steps
 
 pytestmark = needs_root

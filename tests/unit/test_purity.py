@@ -14,7 +14,7 @@ import pytest
 import dc
 
 FOLDER = Path(dc.__file__).parent
-PURE = ("document", "effects", "execution", "outcome", "protocol", "record", "report")
+PURE = ("document", "effects", "execution", "outcome", "protocol", "record", "update", "report")
 # What a pure module may import: each other, and orjson's two functions.
 ALLOWED = {"__future__", "dc.jsonlib", *(f"dc.jobs.{name}" for name in PURE)}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}

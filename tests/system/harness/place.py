@@ -19,10 +19,6 @@ from localcloud.thing import Thing
 from tests.system.harness.agent import DIES_WITH_US, Agent
 from toolchains.stage import Builder, default_cache
 
-# Reasons to leave a test out, listed in tests/allowed_skips.py.
-BINARY_ONLY = "a bare place has no Python: only with a binary"
-EMULATOR_NEEDS = "the emulator's own needs stand in the way"
-
 NAME = "aws-iot-device-client"
 # Where the thing's folder is seen, and what a board mounts beside it.
 THING = Path("/thing")

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localcloud.scripted import Answers, Request
 from localcloud.waiting import wait_until
+from tests.system.harness.cgroups import control_groups, needs_cgroup
 from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
 from tests.system.reliability.line import Line
 
@@ -52,6 +58,70 @@ def test_a_cancelled_job_is_gone_within_its_grace_and_a_second_with_all_its_chil
     assert line.run(operation("true")).status == "SUCCEEDED"
     assert line.service.requests("update", job)[1:], "the agent made sure that it was cancelled"
     assert {request.body["status"] for request in line.service.requests("update", job)} == {"IN_PROGRESS"}
+
+
+@pytest.fixture
+def loner(line: Line) -> Iterator[tuple[str, int]]:
+    """A job that runs, and a process that it has started: without a mark, a group or a parent, and deaf to SIGTERM."""
+    told = line.thing.folder / "loner"
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    script = line.thing.folder / "loner-script"
+    script.write_text(f"trap '' TERM; echo $$ > {told}; {NEVER_ENDS}\n")
+    # The pause is longer than the agent takes from the start of a process until it is in its control group.
+    line.write_ledger_handler("loner.sh", f"sleep 0.2; (setsid env -i /bin/sh {script} &); {NEVER_ENDS}")
+    line.start_online()
+    job = line.add(own("loner.sh"))
+    wait_until(lambda: told.exists() and told.read_text().strip(), JOB_SECONDS, "the loner to run")
+    pid = int(told.read_text())
+    yield job, pid
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@needs_cgroup
+def test_a_child_that_left_its_session_and_its_environment_is_ended_by_its_control_group(
+    line: Line, loner: tuple[str, int]
+) -> None:
+    job, pid = loner
+    line.service.remove(line.thing.name, job)
+    line.agent.wait_log("step ended")
+    assert not _runs(pid)
+    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert not control_groups(line.thing.name), "no empty group is left"
+
+
+@needs_cgroup
+def test_such_a_child_of_an_agent_that_was_killed_is_ended_before_its_step_runs_again(
+    line: Line, loner: tuple[str, int]
+) -> None:
+    job, pid = loner
+    line.agent.kill()
+    assert _runs(pid)
+    line.start_online()
+    line.wait_ledger(f"start {job} loner.sh 2")
+    assert not _runs(pid)
+
+
+@needs_cgroup
+def test_what_a_handler_leaves_running_on_purpose_outlives_its_job_and_the_next(line: Line) -> None:
+    told = line.thing.folder / "daemon"
+    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    line.write_ledger_handler("daemon.sh", f"setsid sleep 600 < /dev/null > /dev/null 2>&1 & echo $! > {told}")
+    line.start_online()
+    assert line.run(own("daemon.sh")).status == "SUCCEEDED"
+    job = _start_family(line)
+    line.service.remove(line.thing.name, job)
+    line.agent.wait_log(rf"job {job} #1: no report, dropped")
+    pid = int(told.read_text())
+    assert _runs(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_the_next_job_starts_only_when_nothing_of_the_cancelled_one_is_alive(line: Line) -> None:

@@ -22,7 +22,9 @@ from tests.system.reliability.namespaces import mounted
 
 NOBODY = 65534
 PROCESSES = 1000  # enough for all that nobody runs here
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+# With the right to read all: the source may lie where only root can enter.
+READS_ALL = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *READS_ALL)
 
 
 def _limit_descriptors(line: Line, above: int | None) -> None:
