@@ -22,12 +22,22 @@ from localcloud.thing import Thing
 _OWN_RSS = "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
 
 
-def bare() -> tuple[float, int]:
+def interpreter(name: str, command: list[str]) -> tuple[list[str], dict[str, str]]:
+    """A bare interpreter to compare with, and its environment: of a binary's own libpython, else the one that runs this."""
+    if name == "source":
+        return [sys.executable], {}
+    from toolchains import bare
+
+    python, home = bare.interpreter(name)
+    return [*command[:-1], str(python)], {"PYTHONHOME": str(home)}
+
+
+def bare(python: list[str], env: dict[str, str]) -> tuple[float, int]:
     """Milliseconds of `python -c pass`, and the RSS (KiB) that such an interpreter says it has."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    subprocess.run([*python, "-c", "pass"], check=True, env=env)
     took = milliseconds_since(began)
-    told = subprocess.run([sys.executable, "-c", _OWN_RSS], check=True, capture_output=True, text=True)
+    told = subprocess.run([*python, "-c", _OWN_RSS], check=True, capture_output=True, text=True, env=env)
     return took, int(told.stdout)
 
 
@@ -69,16 +79,19 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=60.0, help="seconds to watch an idle agent")
     asked = parser.parse_args()
     name, command = agent(asked.arch)
+    python, env = interpreter(name, command)
     with world() as (service, thing):
         once(command, service, thing, 0.5)  # not counted: fills caches, writes .pyc files
+        bare(python, env)
         agents, bares = [], []
         for _ in range(asked.runs):
-            bares.append(bare())
+            bares.append(bare(python, env))
             agents.append(once(command, service, thing, 0.5))
         cpu, woken = idle(command, service, thing, asked.idle)
     took = [run[0] for run in agents]
     base = [run[0] for run in bares]
-    print(f"{name}, {asked.runs} runs in turn with a bare `python -c pass`")
+    whose = "this machine's Python" if name == "source" else "the binary's own libpython"
+    print(f"{name}, {asked.runs} runs in turn with a bare `python -c pass` of {whose}")
     print(f"exec to start-next  {statistics.median(took):6.1f} ms ({min(took):.1f})")
     print(f"bare python         {statistics.median(base):6.1f} ms ({min(base):.1f})")
     print(f"ratio               {statistics.median(took) / statistics.median(base):6.2f}")

@@ -27,6 +27,7 @@ if [ "$what" = test ]; then
     need iptables iptables
     need ps procps
     need openssl openssl
+    need strace strace
     need curl curl
     need wget wget
     need git git

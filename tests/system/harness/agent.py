@@ -15,6 +15,7 @@ from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.target import agent_environment
 
+QUIET_SECONDS = 10.0
 LOG_SECONDS = 60.0
 STOP_SECONDS = 30.0
 # A test that hangs ends the test process without any clean-up; its agent must not stay behind.
@@ -139,8 +140,17 @@ class Agent:
         return self._status("Threads")
 
     def fds(self) -> int:
-        """Number of open descriptors."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """Number of descriptors that are open while its loop waits: not one more that a callback has for a moment."""
+
+        def waits() -> tuple[str, int]:
+            state = _read(Path(f"/proc/{self.pid}/stat")).rpartition(")")[2].split()[0]
+            return state, self._status("voluntary_ctxt_switches")
+
+        def look() -> int | None:
+            before, found = waits(), len(os.listdir(f"/proc/{self.pid}/fd"))
+            return found if before == waits() and before[0] == "S" else None
+
+        return wait_until(look, QUIET_SECONDS, "a moment in which the agent's loop waits")
 
     def children(self) -> list[int]:
         """Process ids of all descendants, zombies included, nearest first."""

@@ -16,7 +16,7 @@ import pytest
 
 from localcloud.waiting import wait_until
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, operation, own, run_handler, steps
 from tests.system.reliability.line import Line
 from tests.system.reliability.namespaces import mounted
 
@@ -83,6 +83,26 @@ def test_an_agent_that_may_start_no_more_processes_fails_the_job_and_lives(nobod
     ended = line.run(operation("true"))
     assert (ended.status, "too many processes" in ended.details["reason"]) == ("FAILED", True), ended.details
     subprocess.run([*change, f"--nproc={PROCESSES}:"], check=True)
+    _works_again(line)
+
+
+@needs_root
+def test_a_step_for_which_no_memory_is_left_fails_the_job_and_the_agent_lives(line: Line) -> None:
+    """The kernel refuses the new process with ENOMEM, by way of a tracer on the thread that starts it."""
+    line.start_online()
+    _works_again(line)
+    refuse = "inject=clone,clone3,fork,vfork:error=ENOMEM"
+    told = line.folder / "strace.log"
+    tracer = subprocess.Popen(["strace", "-qq", "-o", told, "-e", refuse, "-p", str(line.agent.pid)])
+    try:
+        status = Path(f"/proc/{line.agent.pid}/status")
+        wait_until(lambda: "TracerPid:\t0\n" not in status.read_text(), JOB_SECONDS, "strace to attach")
+        ended = line.run(operation("true"))
+    finally:
+        tracer.terminate()
+        tracer.wait()
+    assert "ENOMEM" in told.read_text()
+    assert (ended.status, "out of memory" in ended.details["reason"]) == ("FAILED", True), ended.details
     _works_again(line)
 
 
@@ -158,23 +178,25 @@ def test_a_board_without_proc_runs_jobs_and_ends_cancelled_ones(line: Line) -> N
     assert "a callback failed" not in line.agent.log()
 
 
-# Preloaded into the agent: while the file exists, it is ten years later, or before, in turn.
-JUMPING_CLOCK = """
+# Preloaded into the agent: while JUMPS exists it is ten years later, or before, in turn; while PAST exists, before.
+ANOTHER_CLOCK = """
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #define YEARS (10L * 365 * 86400)
 
-static void jump(time_t *seconds) {
+static void change(time_t *seconds) {
     static long turn;
-    if (access(JUMP_FILE, F_OK) == 0)
+    if (access(JUMPS, F_OK) == 0)
         *seconds += ++turn % 2 ? YEARS : -YEARS;
+    if (access(PAST, F_OK) == 0)
+        *seconds -= YEARS;
 }
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
     if (result == 0 && clock == CLOCK_REALTIME)
-        jump(&now->tv_sec);
+        change(&now->tv_sec);
     return result;
 }
 time_t time(time_t *now) {
@@ -187,19 +209,40 @@ time_t time(time_t *now) {
 """
 
 
+class Clock:
+    """Another clock for an agent that is started with `env`: touch `jumps` or `past`, remove it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.jumps, self.past = folder / "jumps", folder / "past"
+        source, library = folder / "clock.c", folder / "clock.so"
+        source.write_text(ANOTHER_CLOCK)
+        files = [f'-DJUMPS="{self.jumps}"', f'-DPAST="{self.past}"', "-o", str(library), str(source)]
+        subprocess.run(["gcc", "-shared", "-fPIC", *files], check=True)
+        self.env = {"LD_PRELOAD": str(library)}
+
+
 @pytest.mark.usefixtures("source_only")
 def test_a_clock_that_jumps_by_years_disturbs_no_running_job(line: Line) -> None:
     """Deadlines and pauses are of the monotonic clock. (A wrong clock does keep TLS from connecting: certificates.)"""
-    jumping, library = line.folder / "jumping", line.folder / "clock.so"
-    (line.folder / "clock.c").write_text(JUMPING_CLOCK)
-    words = ["gcc", "-shared", "-fPIC", f'-DJUMP_FILE="{jumping}"', "-o", str(library), str(line.folder / "clock.c")]
-    subprocess.run(words, check=True)
+    clock = Clock(line.folder)
     line.thing.configure(jobs={"max-run-seconds": 3600})
-    line.start_online(env={"LD_PRELOAD": str(library)})
-    jumping.touch()
+    line.start_online(env=clock.env)
+    clock.jumps.touch()
     for _ in range(5):
         _works_again(line)
     timeout = line.run(operation("sleep", "600", timeout=1))
     assert timeout.details["reason"] == "Timed out: the step's timeout of 1 s is over"
     _works_again(line)
     assert len({row[:4] for row in line.agent.log().splitlines()[-20:]}) > 1, "the agent's clock did not jump"
+
+
+@pytest.mark.usefixtures("source_only")
+def test_a_board_without_the_right_time_connects_as_soon_as_its_clock_is_set(line: Line) -> None:
+    """No battery, so it starts years ago: certificates are not valid yet, which is said, and tried again."""
+    clock = Clock(line.folder)
+    clock.past.touch()
+    line.thing.configure(mqtt=QUICK_RECONNECT)
+    line.agent.start(env=clock.env)
+    line.agent.wait_log(r"the device's clock says \d{4}-\d\d-\d\d, which can't be right: set it \(NTP\)")
+    clock.past.unlink()
+    _works_again(line)
