@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolchains import awscrt, buildpython, components, cpython, fetch, nuitka, orjson, zig
+from toolchains import allocator, awscrt, buildpython, components, cpython, fetch, nuitka, orjson, zig
 from toolchains.pins import pins, requirement
 from toolchains.stage import CACHE_VARIABLE, ROOT, Builder, BuildError, default_cache
 from toolchains.target import ARCHES, Target
@@ -70,6 +70,7 @@ class Build:
         self.rust = orjson.rust(builder, locked)
         self.crt = awscrt.source(builder)
         self.orjson = orjson.source(builder)
+        self.musl_version, self.musl = allocator.source(builder, locked)
         self.components = components.components(self._trees(), self._versions())
 
     def _trees(self) -> dict[str, Path]:
@@ -78,6 +79,7 @@ class Build:
             "cpython": self.python.source,
             "awscrt": self.crt,
             "orjson": self.orjson,
+            "musl": self.musl,
             "rust": rust,
             "tools": self.tools,
         }
@@ -85,7 +87,7 @@ class Build:
     def _versions(self) -> dict[str, str]:
         versions = {name: pins(name)["version"] for name in ("awscrt", "orjson")}
         versions |= {name: requirement(name) for name in ("nuitka", "ziglang")}
-        return versions | {"rust": self.rust.version.split("+")[0]}
+        return versions | {"rust": self.rust.version.split("+")[0], "musl": self.musl_version.split("-")[0]}
 
     def licences(self) -> None:
         """Write dist/LICENSES/ and this project's own licence into it."""
@@ -102,7 +104,7 @@ class Build:
         crt = awscrt.libraries(builder, self.crt, compiler)
         module = awscrt.module(builder, self.crt, compiler, crt, library)
         json = orjson.library(builder, self.rust, self.orjson, compiler)
-        parts = [library, module, crt, json]
+        parts = [library, module, crt, json, allocator.library(builder, self.musl, compiler)]
         folder = nuitka.binary(builder, self.python, compiler, parts, self.tools, self.features)
         out = self.dist / arch
         out.mkdir(parents=True, exist_ok=True)
