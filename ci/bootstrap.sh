@@ -28,6 +28,7 @@ if [ "$what" = test ]; then
     need ps procps
     need openssl openssl
     need strace strace
+    need dnsmasq dnsmasq-base
     need curl curl
     need wget wget
     need git git

@@ -31,10 +31,10 @@ class Authority:
         """The CA certificate."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def server(self) -> tuple[str, str]:
-        """Return certificate and key (PEM) of a server at localhost, 127.0.0.1 and ::1."""
+    def server(self, *hosts: str) -> tuple[str, str]:
+        """Return certificate and key (PEM) of a server at localhost, 127.0.0.1, ::1 and further `hosts`."""
         addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses])
+        names = x509.SubjectAlternativeName([*(x509.DNSName(host) for host in ("localhost", *hosts)), *addresses])
         return self._issue("localhost", ExtendedKeyUsageOID.SERVER_AUTH, names, DAY, YEAR)
 
     def client(

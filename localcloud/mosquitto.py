@@ -24,14 +24,7 @@ START_SECONDS, STOP_SECONDS = 20.0, 10.0
 CONFIG = """\
 user {user}
 set_tcp_nodelay true
-listener {port} 127.0.0.1
-cafile {folder}/ca.pem
-certfile {folder}/server.pem
-keyfile {folder}/server.key
-require_certificate true
-use_identity_as_username true
 acl_file {folder}/acl
-max_qos 1
 max_packet_size 131072
 max_keepalive 1200
 persistent_client_expiration 1h
@@ -40,6 +33,15 @@ persistence_location {folder}/
 log_dest stderr
 log_type all
 connection_messages true
+"""
+LISTENER = """\
+listener {port} {address}
+cafile {folder}/ca.pem
+certfile {folder}/server.pem
+keyfile {folder}/server.key
+require_certificate true
+use_identity_as_username true
+max_qos 1
 """
 ACL = f"""\
 pattern readwrite $aws/things/%u/jobs/#
@@ -54,9 +56,14 @@ class MosquittoError(Exception):
 
 
 class Mosquitto:
-    """One broker process on loopback, a context manager. Things get their certificates from its own CA."""
+    """One broker process on loopback, a context manager. Things get their certificates from its own CA.
 
-    def __init__(self, *, port: int = 0) -> None:
+    It listens on 127.0.0.1 and on `more` addresses; its certificate is good for localhost and `hosts`.
+    """
+
+    def __init__(self, *, port: int = 0, hosts: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> None:
+        self._hosts = hosts
+        self._addresses = ("127.0.0.1", *more)
         self._temporary = tempfile.TemporaryDirectory(prefix="mosquitto-")
         self.folder = Path(self._temporary.name)
         self.port = port or free_port()
@@ -160,10 +167,12 @@ class Mosquitto:
 
     def _write_files(self) -> None:
         user = "root" if os.geteuid() == 0 else "mosquitto"
-        config = CONFIG.format(user=user, port=self.port, folder=self.folder)
+        config = CONFIG.format(user=user, folder=self.folder)
+        for address in self._addresses:
+            config += LISTENER.format(port=self.port, address=address, folder=self.folder)
         files = {"mosquitto.conf": config, "acl": ACL}
         if not (self.folder / "server.pem").exists():
-            certificate, key = self.authority.server()
+            certificate, key = self.authority.server(*self._hosts)
             files |= {"server.pem": certificate, "server.key": key, "ca.pem": self.authority.pem}
         for name, text in files.items():
             (self.folder / name).touch(mode=0o600)

@@ -156,6 +156,7 @@ def main(argv: list[str]) -> int:
         for target in targets:
             build.one(target)
         build.licences()
+        builder.prune()
     except BuildError as error:
         print(f"build failed: {error}", file=sys.stderr)
         return 1

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import IO
 
 CACHE_VARIABLE = "DC_BUILD_CACHE"
+KEY_LENGTH = 16
+KEPT = 4
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "toolchains"
 # Read when the program starts: a recipe edited during a build is not the one that ran.
@@ -93,7 +95,7 @@ class Builder:
         """
         parts = [p.name if p.parent == self.cache else hash_files([p]) for p in inputs if isinstance(p, Path)]
         parts += [p for p in inputs if isinstance(p, str)]
-        key = hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
+        key = hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:KEY_LENGTH]
         final = self.cache / f"{name}-{key}"
         started = time.monotonic()
         if not final.exists():
@@ -121,6 +123,21 @@ class Builder:
                 work.rename(final)
             finally:
                 self.log_file = outer
+
+    def prune(self) -> None:
+        """Of every stage keep the KEPT results that were used last: each change of an input leaves one more behind."""
+        results: dict[str, list[Path]] = {}
+        for folder in self.cache.iterdir():
+            name, _, key = folder.name.rpartition("-")
+            if len(key) == KEY_LENGTH and not set(key) - set("0123456789abcdef"):
+                results.setdefault(name, []).append(folder)
+        for folders in results.values():
+            for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+                # Out of the way at once: half a result under its name would be taken for a whole one.
+                old = self.cache / "tmp" / f"old-{folder.name}"
+                shutil.rmtree(old, ignore_errors=True)
+                folder.rename(old)
+                shutil.rmtree(old)
 
     def run(
         self,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,18 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.leftovers import group_lives
-from toolchains.stage import ROOT, Builder, BuildError, apply_patches, clean_environment, default_cache, hash_files
+from toolchains.stage import (
+    KEPT,
+    ROOT,
+    Builder,
+    BuildError,
+    apply_patches,
+    clean_environment,
+    default_cache,
+    hash_files,
+)
+
+OWN_FOLDERS = ("tmp", "logs", "locks")
 
 
 @pytest.fixture
@@ -49,6 +61,19 @@ def test_a_changed_earlier_stage_builds_the_later_one_again(builder: Builder) ->
     assert builder.stage("second", [one], lambda work: None) != builder.stage("second", [other], lambda work: None)
 
 
+def test_of_every_stage_the_results_used_last_are_kept_and_nothing_else_is_touched(builder: Builder) -> None:
+    made = [builder.stage("part", [str(number)], lambda work: None) for number in range(KEPT + 2)]
+    for age, folder in enumerate(reversed(made)):
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    used = builder.stage("part", ["0"], lambda work: None)
+    alone = builder.stage("another", ["0"], lambda work: None)
+    (builder.cache / "ccache").mkdir()
+    builder.prune()
+    left = {path.name for path in builder.cache.iterdir()}
+    assert left == {used.name, *(path.name for path in made[-KEPT + 1 :]), alone.name, *("ccache", *OWN_FOLDERS)}
+    assert list((builder.cache / "tmp").iterdir()) == []
+
+
 def test_a_build_that_is_interrupted_leaves_nothing_that_looks_finished(builder: Builder) -> None:
     def interrupted(work: Path) -> None:
         (work / "half").write_text("half", encoding="utf-8")
@@ -79,7 +104,7 @@ def test_a_command_that_is_not_installed_points_to_the_documentation(builder: Bu
 
 def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path) -> None:
     program = (
-        "import signal, sys; from pathlib import Path; from toolchains.stage import ROOT, Builder\n"
+        "import signal, sys; from pathlib import Path; from toolchains.stage import KEPT, ROOT, Builder\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
         "builder = Builder(Path(sys.argv[1]))\n"
         "builder.stage('part', [], lambda work: builder.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; sleep 600; true']))\n"
