@@ -31,11 +31,11 @@ sim: bootstrap-test ## the simulated crashes
 system: bootstrap-test ## the system tests on TARGET (source, x86_64, aarch64, armv7; default: all that are built)
 	@$(PYTHON) ci/test.py system $(TARGET)
 
-binary: ## build dist/ARCH/aws-iot-device-client
-	@python3 -m toolchains.build $(ARCH)
+binary: bootstrap-demo ## build dist/ARCH/aws-iot-device-client
+	@$(PYTHON) -m toolchains.build $(ARCH)
 
-binaries: ## build the static binaries for armv7, aarch64 and x86_64
-	@python3 -m toolchains.build armv7 aarch64 x86_64
+binaries: bootstrap-demo ## build the static binaries for armv7, aarch64 and x86_64
+	@$(PYTHON) -m toolchains.build armv7 aarch64 x86_64
 
 soak: bootstrap-test ## many jobs through one process, and what its memory did (JOBS=100000)
 	@$(PYTHON) -m bench.soak --jobs $(or $(JOBS),100000) --arch $(ARCH)
