@@ -77,7 +77,7 @@ class Disarm:
 class Run:
     """Start the process of `action`, step `index` (from 0), for the `attempt`-th time (from 1).
 
-    `rebooted`: the board was started anew since the last attempt.
+    `rebooted`: the board was started anew since the first attempt.
     """
 
     __slots__ = ("action", "index", "attempt", "rebooted")

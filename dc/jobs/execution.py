@@ -62,8 +62,8 @@ def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
     if not record.get("running"):
         return CLAIMING, update.send(e)
     action = e.actions()[e.step]
-    e.rebooted = argument.rebooted
-    if argument.rebooted and asks_for_reboot(action):
+    e.rebooted = e.rebooted or argument.rebooted
+    if e.rebooted and asks_for_reboot(action):
         return _after([fx.Note("INFO", f'step "{action.name}" rebooted the board: done')], _next_step(e, "Rebooted"))
     if not argument.rerun:
         return _decide(e, FAILED, _details(e, "Interrupted by restart"))

@@ -80,7 +80,7 @@ class ExecutionRecord:
         self.stdout = Tail()
         self.stderr = Tail()
         self.progress: dict[str, str] = {}  # what IN_PROGRESS updates show
-        self.rebooted = False  # since the last attempt
+        self.rebooted = False  # since the step's first attempt
 
     def key(self) -> tuple[str, int, int | float]:
         """As `Offer.key`."""
@@ -97,6 +97,7 @@ class ExecutionRecord:
             "running": self.state in (RUNNING, STOPPING),
             "step": self.step,
             "attempt": self.attempt,
+            "rebooted": self.rebooted,
             "status": self.status if self.state == REPORTING else "",
             "details": self.details,
             "stdout": output(self.stdout),
@@ -107,6 +108,7 @@ class ExecutionRecord:
         """Take over where `record`, a snapshot, was. Values of a wrong type are as if they were missing."""
         self.step = _number(record, "step", 0)
         self.attempt = _number(record, "attempt", 1)
+        self.rebooted = record.get("rebooted") is True
         self.status = _text(record, "status")
         pairs = record.get("details")
         if isinstance(pairs, dict):

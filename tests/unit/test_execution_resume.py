@@ -106,6 +106,25 @@ def test_a_step_that_is_a_reboot_runs_again_when_the_board_was_not_rebooted() ->
     assert (run.index, run.attempt) == (0, 2)
 
 
+def test_a_reboot_is_told_to_later_attempts_too() -> None:
+    """The agent may have ended after it wrote the second attempt down, and before the handler was started."""
+    e, _ = resumed(written(running()), rebooted=True)
+    e.handle(fx.ACCEPTED)
+    e, _ = resumed(written(e), rebooted=False)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.attempt, run.rebooted) == (3, True)
+
+
+def test_a_reboot_in_one_step_is_nothing_to_the_next() -> None:
+    e, _ = resumed(written(running(STEPS)), STEPS, rebooted=True)
+    e.handle(fx.ACCEPTED)
+    (run,) = runs(e.handle(fx.STEP_ENDED, ended(0)))
+    assert (run.index, run.rebooted) == (1, False)
+    e, _ = resumed(written(e), STEPS)
+    (run,) = runs(e.handle(fx.ACCEPTED))
+    assert (run.index, run.attempt, run.rebooted) == (1, 2, False)
+
+
 def test_another_step_is_told_that_the_board_was_rebooted() -> None:
     e, _ = resumed(written(running()), rebooted=True)
     (run,) = runs(e.handle(fx.ACCEPTED))

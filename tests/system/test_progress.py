@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a handler tells while it runs is seen in the cloud while it runs, and is not in the way of its report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.waiting import wait_until
+from tests.system.harness.station import JOB_SECONDS, Station, own, run_handler, steps
+
+TELLS = """
+echo percent=40 >&3
+echo "phase=copying $AWS_IOT_JOB_PROGRESS_FD" >&3
+echo reason=forged >&3
+echo "writing block 7"
+until [ -e {gate} ]; do sleep 0.05; done
+"""
+
+
+def _told(station: Station, job: str) -> dict[str, Any]:
+    """The statusDetails of the running execution, once they say something."""
+
+    def look() -> dict[str, Any] | None:
+        execution = station.cloud.describe(job, station.thing)
+        assert execution["status"] in ("QUEUED", "IN_PROGRESS")
+        details: dict[str, Any] = execution["statusDetails"]
+        return details if "percent" in details else None
+
+    return wait_until(look, JOB_SECONDS, "the handler's progress in the cloud")
+
+
+def test_what_a_handler_writes_to_descriptor_3_is_shown_while_it_runs(station: Station) -> None:
+    gate = station.thing.folder / "gate"
+    station.handlers.write("tells.sh", TELLS.format(gate=gate))
+    job = station.create(own("tells.sh", progress=True, includeStdOut=True))
+    told = _told(station, job)
+    assert told == {
+        "progress": "step 1 of 1",
+        "step": "tells.sh",
+        "percent": "40",
+        "phase": "copying 3",
+        "output": "writing block 7",
+    }
+    gate.touch()
+    ended = station.result(job)
+    assert (ended.status, ended.details) == (
+        "SUCCEEDED",
+        {"reason": "Exited with status: 0", "stdout": "writing block 7\n"},
+    )
+    assert station.reports(job)[-1] == "SUCCEEDED" and station.reports(job).count("SUCCEEDED") == 1
+
+
+def test_in_a_document_with_steps_the_progress_names_the_step(station: Station) -> None:
+    gate = station.thing.folder / "gate-2"
+    station.handlers.write("quick.sh", "exit 0")
+    station.handlers.write("tells.sh", TELLS.format(gate=gate))
+    first, second = run_handler("quick.sh", name="prepare"), run_handler("tells.sh", name="copy", progress=True)
+    job = station.create(steps(first, second))
+    told = _told(station, job)
+    assert (told["progress"], told["step"], told["percent"]) == ("step 2 of 2", "copy", "40")
+    gate.touch()
+    assert station.result(job).status == "SUCCEEDED"
+
+
+def test_without_progress_in_the_document_there_is_no_descriptor_3(station: Station) -> None:
+    script = 'if (echo percent=1 >&3) 2> /dev/null; then echo open; else echo "closed ${AWS_IOT_JOB_PROGRESS_FD:-}"; fi'
+    ended = station.run_script(script, includeStdOut=True)
+    assert ended.stdout == "closed \n"
