@@ -6,19 +6,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 from localcloud.authority import Authority
+from localcloud.child import Child
 from localcloud.ports import free_port
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 
 SERVICE = "jobs-service"
-START_SECONDS, STOP_SECONDS = 20.0, 10.0
+START_SECONDS = 20.0
 
 # Limits are those AWS IoT Core announces. As root, mosquitto would become a user that can't read the keys.
 CONFIG = """\
@@ -55,7 +55,7 @@ class MosquittoError(Exception):
     """mosquitto is not installed or did not start; the text says which and shows its log."""
 
 
-class Mosquitto:
+class Mosquitto(Child):
     """One broker process on loopback, a context manager. Things get their certificates from its own CA.
 
     It listens on 127.0.0.1 and on `more` addresses; its certificate is good for localhost and `hosts`.
@@ -68,7 +68,6 @@ class Mosquitto:
         self.folder = Path(self._temporary.name)
         self.port = port or free_port()
         self.authority = Authority()
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Mosquitto:
         self.start()
@@ -99,19 +98,6 @@ class Mosquitto:
             )
         wait_until(self._listens, START_SECONDS, lambda: f"mosquitto to listen; its log:\n{self.log()}")
 
-    def stop(self) -> None:
-        """End the broker (it writes its sessions down); harmless when it doesn't run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
     def restart(self, *, keep_sessions: bool = True) -> None:
         """Stop and start again, on the same port."""
         self.stop()
@@ -122,14 +108,6 @@ class Mosquitto:
         process, self._process = self._running(), None
         process.kill()
         process.wait()
-
-    def freeze(self) -> None:
-        """Stop the broker where it stands: connections stay open and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen broker go on."""
-        self._running().send_signal(signal.SIGCONT)
 
     @property
     def log_path(self) -> Path:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import select
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -14,23 +13,23 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from localcloud.child import Child
 from localcloud.waiting import wait_until
 
-START_SECONDS, STOP_SECONDS = 60.0, 10.0
+START_SECONDS = 60.0
 
 
 class CloudError(Exception):
     """The local cloud did not start or refused a request; the text says what it found."""
 
 
-class ServerProcess:
+class ServerProcess(Child):
     """One `python -m localcloud.server`, tied to this process: it ends when we do, however that happens."""
 
     def __init__(self, options: list[str], http_port: int, mqtt_port: int, log: Path) -> None:
         self.http_port, self.mqtt_port = http_port, mqtt_port
         self._options = options
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -61,30 +60,6 @@ class ServerProcess:
         except BaseException:
             self.stop()
             raise
-
-    def stop(self) -> None:
-        """End the server, whatever state it is in; harmless when it doesn't run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
-
-    def freeze(self) -> None:
-        """Stop the server's process where it stands: connections stay open and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen server go on."""
-        self._running().send_signal(signal.SIGCONT)
 
     def wait(self) -> None:
         """Return when the server ends. Raises CloudError: it ends by itself only when something broke."""

@@ -22,7 +22,7 @@ from tests.system.harness.contract import contract_errors, message_errors
 from tests.system.harness.handlers import Handlers
 from tests.system.harness.idle import Idle
 from tests.system.harness.skips import EMULATED, NO_REEXEC, SOURCE_ONLY
-from tests.system.harness.station import Station
+from tests.system.harness.station import QUICK_RECONNECT, Station
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
 MINUTE = 2.0
@@ -96,6 +96,23 @@ def broker() -> Iterator[Mosquitto]:
     """A fresh mosquitto, for tests of the transport: restart, freeze or kill it."""
     with Mosquitto() as running:
         yield running
+
+
+@pytest.fixture
+def device(broker: Mosquitto, tmp_path: Path) -> Thing:
+    """A thing of that broker."""
+    thing = broker.make_thing("device", tmp_path / "device")
+    thing.configure(mqtt=QUICK_RECONNECT)
+    return thing
+
+
+@pytest.fixture
+def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
+    """That thing's agent, not started."""
+    made = Agent(target, device)
+    yield made
+    made.finish()
+    request.node.add_report_section("teardown", "agent's log", made.log()[-SHOWN_LOG:])
 
 
 @pytest.fixture

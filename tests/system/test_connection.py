@@ -25,30 +25,6 @@ ALPN = "x-amzn-mqtt-ca"
 
 
 @pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    with Mosquitto() as running:
-        yield running
-
-
-@pytest.fixture
-def device(broker: Mosquitto, tmp_path: Path) -> Thing:
-    """A thing of that broker."""
-    thing = broker.make_thing("device", tmp_path / "device")
-    thing.configure(mqtt=QUICK_RECONNECT)
-    return thing
-
-
-@pytest.fixture
-def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
-    """The thing's agent, not started."""
-    agent = Agent(target, device)
-    yield agent
-    agent.finish()
-    request.node.add_report_section("teardown", "agent's log", agent.log()[-20000:])
-
-
-@pytest.fixture
 def jobs(broker: Mosquitto) -> Iterator[ScriptedJobs]:
     """The scripted service at that broker."""
     with ScriptedJobs(broker.make_service()) as service:

@@ -9,7 +9,6 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,23 +32,6 @@ def broker() -> Iterator[Mosquitto]:
     """A broker with mutual TLS that all tests of this file share."""
     with Mosquitto() as running:
         yield running
-
-
-@pytest.fixture
-def device(broker: Mosquitto, tmp_path: Path) -> Thing:
-    """A thing of that broker."""
-    thing = broker.make_thing("device", tmp_path / "device")
-    thing.configure(mqtt=QUICK_RECONNECT)
-    return thing
-
-
-@pytest.fixture
-def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
-    """The thing's agent, not started."""
-    agent = Agent(target, device)
-    yield agent
-    agent.finish()
-    request.node.add_report_section("teardown", "agent's log", agent.log()[-20000:])
 
 
 def _says_once_and_goes_on(agent: Agent, *words: str) -> str:
