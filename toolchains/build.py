@@ -32,6 +32,7 @@ HOST_PACKAGES = {
     "binutils": "/usr/bin/readelf",
     "ccache": "/usr/bin/ccache",
     "patch": "/usr/bin/patch",
+    "file": "/usr/bin/file",  # Nuitka's last step asks it
     "xz-utils": "/usr/bin/xz",
     "zlib1g-dev": "/usr/include/zlib.h",
     "libffi-dev": "/usr/include/x86_64-linux-gnu/ffi.h",
