@@ -30,7 +30,8 @@ def test_500_jobs_in_one_process_leave_nothing_behind(line: Line) -> None:
             sizes.append((agent.anonymous_kib(), agent.fds(), agent.threads(), len(agent.children())))
     first, last = sizes[0], sizes[-1]
     assert last[0] - first[0] < LIMIT_KIB, sizes
-    assert last[1:] == first[1:], sizes
+    assert (last[1], last[3]) == (first[1], first[3]), sizes
+    assert last[2] <= first[2], sizes  # awscrt ends its idle resolver thread when it likes
     finished = line.service.finished
     assert max(Counter(e.job for e in finished).values()) == 1
     assert {e.status for e in finished} == {"SUCCEEDED"}
