@@ -123,14 +123,14 @@ class Oracle:
             raise Violation(f"{name} is run again: the journal holds that it is done")
         before = self.runs.setdefault(key, [])
         same = [each for each in before if each.step == run.step]
-        self._check_attempts(run, name, same, variables)
+        self._check_attempts(key, run, name, same, variables)
         missing = [action.name for action in actions[:index] if not self._is_done(key, action)]
         if missing:
             raise Violation(f"{name} is started, but these steps before it are not done: {missing}")
         before.append(run)
         return len(same)
 
-    def _check_attempts(self, run: Run, name: str, before: list[Run], variables: Mapping[str, str]) -> None:
+    def _check_attempts(self, key: Key, run: Run, name: str, before: list[Run], variables: Mapping[str, str]) -> None:
         if self._world.disk.faulted or self._world.service.has_namesake(run.job_id, run.number):
             return  # no journal, or what it holds may be about an execution that was deleted since
         bound = self._world.config.jobs_max_attempts
@@ -138,8 +138,11 @@ class Oracle:
             raise Violation(f"{name} is one more than the {bound} attempts there may be")
         if before and run.attempt <= before[-1].attempt:
             raise Violation(f"{name} has the number of an earlier one")
-        if before and before[-1].boot == run.boot and variables["AWS_IOT_JOB_REBOOTED"] != "false":
+        told = variables["AWS_IOT_JOB_REBOOTED"] == "true"
+        if told and self._world.board.boot == self._claim_boots.get(key):
             raise Violation(f"{name} is told of a reboot that did not happen")
+        if not told and any(each.boot != run.boot for each in before):
+            raise Violation(f"{name} is not told of the reboot since its first attempt")
 
     # --- the journal
 
