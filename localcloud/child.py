@@ -11,8 +11,13 @@ STOP_SECONDS = 10.0
 
 
 class Child:
-    """What the broker and the local cloud have in common. `_process` is None while it does not run."""
+    """What the broker and the local cloud have in common. `_process` is None while it does not run.
 
+    A class says what it is called, and which error it raises when it is asked something that only a running one can do.
+    """
+
+    _called: str
+    _error: type[Exception]
     _process: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
@@ -40,4 +45,6 @@ class Child:
         self._running().send_signal(signal.SIGCONT)
 
     def _running(self) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+        if self._process is None:
+            raise self._error(f"{self._called} is not running: call start() first")
+        return self._process

@@ -61,6 +61,8 @@ class Mosquitto(Child):
     It listens on 127.0.0.1 and on `more` addresses; its certificate is good for localhost and `hosts`.
     """
 
+    _called, _error = "mosquitto", MosquittoError
+
     def __init__(self, *, port: int = 0, hosts: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> None:
         self._hosts = hosts
         self._addresses = ("127.0.0.1", *more)
@@ -131,11 +133,6 @@ class Mosquitto(Child):
     @property
     def _database(self) -> Path:
         return self.folder / "mosquitto.db"
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise MosquittoError("mosquitto is not running: call start() first")
-        return self._process
 
     def _listens(self) -> bool:
         if self._running().poll() is not None:

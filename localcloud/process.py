@@ -26,6 +26,8 @@ class CloudError(Exception):
 class ServerProcess(Child):
     """One `python -m localcloud.server`, tied to this process: it ends when we do, however that happens."""
 
+    _called, _error = "the local cloud", CloudError
+
     def __init__(self, options: list[str], http_port: int, mqtt_port: int, log: Path) -> None:
         self.http_port, self.mqtt_port = http_port, mqtt_port
         self._options = options
@@ -82,11 +84,6 @@ class ServerProcess(Child):
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise CloudError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from None
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise CloudError("the local cloud is not running: call start() first")
-        return self._process
 
     def _read_ports(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

@@ -44,7 +44,7 @@ CPP_FILE = {
         "sdk-log-level": "TRACE",
         "sdk-log-file": "/var/log/aws-iot-device-client/sdk.log",
     },
-    "jobs": {"enabled": True, "handler-directory": "/root/.aws-iot-device-client/jobs"},
+    "jobs": {"enabled": True, "handler-directory": "/home/pi/.aws-iot-device-client/jobs"},
     "tunneling": {"enabled": True},
     "device-defender": {"enabled": True, "interval": 300},
     "fleet-provisioning": {
@@ -58,9 +58,9 @@ CPP_FILE = {
         "pub-sub": {
             "enabled": False,
             "publish-topic": "",
-            "publish-file": "/root/.aws-iot-device-client/pubsub/publish-file.txt",
+            "publish-file": "/home/pi/.aws-iot-device-client/pubsub/publish-file.txt",
             "subscribe-topic": "",
-            "subscribe-file": "/root/.aws-iot-device-client/pubsub/subscribe-file.txt",
+            "subscribe-file": "/home/pi/.aws-iot-device-client/pubsub/subscribe-file.txt",
         }
     },
     "config-shadow": {"enabled": False},
