@@ -55,9 +55,11 @@ class Execution:
 
     def view(self) -> dict[str, Any]:
         """The execution as messages carry it; times are whole seconds."""
+        details = {"statusDetails": self.details} if self.details else {}
         return {
             "jobId": self.job,
             "status": self.status,
+            **details,
             "queuedAt": self.queued_at,
             "lastUpdatedAt": int(time.time()),
             "versionNumber": self.version,

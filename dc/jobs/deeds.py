@@ -9,6 +9,8 @@ import os
 from dc.connection import jittered
 from dc.jobs import effects as fx
 from dc.jobs import protocol
+from dc.jobs.outcome import asks_for_reboot
+from dc.jobs.record import further, told
 from dc.jobs.report import IN_PROGRESS, clean, last_units
 
 TYPE_CHECKING = False
@@ -73,6 +75,7 @@ class Deeds:
         self._nonce = os.urandom(6).hex()
         self._boot = boot_id()
         self._degraded = ""
+        self._told = ""  # to the cloud, in case the journal is lost
         self._running: fx.Run | None = None
         self._shown = 0.0  # when progress was last reported
         runner.progressed = self._progressed
@@ -105,14 +108,25 @@ class Deeds:
         """No execution is at hand. Lost in a power cut, this costs one report that the cloud refuses."""
         self._write({}, sync=False)
 
+    def known(self, record: dict[str, object], details: dict[str, str]) -> dict[str, object]:
+        """What was begun before a restart: the journal's `record`; what the cloud was told (`details`), if that is
+        further on and the journal was lost or can't, or could not, be written. Shows that before anything relies on it.
+        """
+        doubtful = self._journal.blank or "journal" in details
+        self._write(record, sync=False)
+        return further(record, details.get("resume", "")) if doubtful or self._journal.degraded else record
+
     def perform(self, execution: Execution, effect: object) -> None:
         """Do what `effect` says."""
         _DEEDS[type(effect)](self, execution, effect)
 
     def _send(self, e: Execution, effect: fx.Send) -> None:
         pairs = effect.details
-        if effect.status == IN_PROGRESS and self._journal.degraded:
-            pairs = {**pairs, "journal": last_units(f"no resume after a restart: {self._journal.degraded}")}
+        if effect.status == IN_PROGRESS:
+            self._told = told(e, self._boot)
+            pairs = {**pairs, "resume": self._told}
+            if self._journal.degraded:
+                pairs["journal"] = last_units(f"no promise to resume after a restart: {self._journal.degraded}")
         token = self.token(effect.serial)
         timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
         payload = protocol.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
@@ -143,8 +157,10 @@ class Deeds:
             "AWS_IOT_JOB_STEP_NAME": effect.action.name,
             "AWS_IOT_JOB_REBOOTED": "true" if effect.rebooted else "false",
         }
-        self._runner.run(effect.action, job)
         self._running = effect
+        if self._told != told(e, self._boot) and (self._journal.degraded or asks_for_reboot(effect.action)):
+            self._event(fx.PROGRESS, {"step": effect.action.name})  # the journal may not be there after a restart
+        self._runner.run(effect.action, job)
         self._shown = self._loop.now()
         self._loop.arm(_PROGRESS, PROGRESS_SECONDS, self._progress)
 
@@ -178,7 +194,7 @@ class Deeds:
 
     def _write(self, record: dict[str, object], sync: bool) -> None:
         if not self._journal.write(record, sync) and self._journal.degraded != self._degraded:
-            self._log.warn(PART, f"after a restart no job can be resumed: {self._journal.degraded}")
+            self._log.warn(PART, f"no promise to resume a job after a restart: {self._journal.degraded}")
         self._degraded = self._journal.degraded
 
     def _resync(self, e: Execution, effect: fx.Resync) -> None:

@@ -54,8 +54,7 @@ class Desk:
     def take(self, offer: protocol.Offer, record: dict[str, object], online: bool) -> None:
         """Begin with `offer`; `record` is what the journal knows of it from before a restart, `{}` if nothing."""
         self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
-        if not record:
-            self._deeds.forget()  # shows whether the journal can be written before anything relies on it
+        record = self._deeds.known(record, offer.details)
         refusal: DocumentError | None = None
         document = None
         try:

@@ -65,11 +65,12 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 class Journal:
-    """`degraded`: "" or why the last write failed."""
+    """`degraded`: "" or why the last write failed. `blank`: nothing was found at `load`, and nothing written since."""
 
     def __init__(self, folder: str, disk: Disk | None = None) -> None:
         self.path = os.path.join(folder, FILE_NAME)
         self.degraded = ""
+        self.blank = True
         self._disk = disk or Disk()
         self._size = MAX_BYTES  # unknown: the first write replaces what is there
 
@@ -83,6 +84,7 @@ class Journal:
         for line in reversed(text.split(b"\n")):
             record = _record(line)
             if record is not None:
+                self.blank = False
                 return record
         return {}
 
@@ -103,6 +105,7 @@ class Journal:
             self.degraded = f"{error.filename or self.path}: {error.strerror}"
             return False
         self.degraded = ""
+        self.blank = False
         return True
 
 

@@ -48,6 +48,7 @@ class Offer:
         "document",
         "queued_at",
         "seconds_left",
+        "details",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Offer:
         document: object,
         queued_at: int | float = 0,
         seconds_left: int | None = None,
+        details: dict[str, str] | None = None,
     ) -> None:
         self.source = source
         self.token = token
@@ -71,6 +73,7 @@ class Offer:
         self.document = document
         self.queued_at = queued_at
         self.seconds_left = seconds_left  # until AWS times the execution out; None: no timer
+        self.details = details or {}  # statusDetails of the last update
 
     def key(self) -> tuple[str, int, int | float]:
         """What tells one execution from another. queuedAt tells a job that was deleted and made again."""
@@ -223,6 +226,7 @@ def _offer(source: str, token: str, message: dict[str, object]) -> Offer | Nothi
         _document(execution.get("jobDocument")),
         queued_at if _is_number(queued_at) else 0,
         int(left) if _is_number(left) else None,
+        _strings(execution.get("statusDetails")),
     )
 
 
@@ -257,6 +261,11 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 def _string(parent: Mapping[str, object], key: str) -> str:
     value = parent.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _strings(value: object) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {key: text for key, text in pairs if isinstance(text, str)}
 
 
 def _positive(parent: Mapping[str, object], key: str) -> int:

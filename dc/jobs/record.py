@@ -129,6 +129,27 @@ def recorded_key(record: dict[str, object]) -> tuple[str, int, int | float] | No
     return (job_id, _number(record, "number", 0), queued if isinstance(queued, (int, float)) else 0)
 
 
+def told(e: ExecutionRecord, boot: str) -> str:
+    """What a restart needs to know, for the statusDetails of an IN_PROGRESS update: the record's understudy.
+
+    `boot`: the kernel's name for this boot; once a step has seen a reboot, none fits any more.
+    """
+    return f"step {e.step + 1} attempt {e.attempt} boot {'earlier' if e.rebooted else boot}"
+
+
+def further(record: dict[str, object], text: str) -> dict[str, object]:
+    """`record`, or what the cloud was `told` if that is further on. Text of any other form is no news."""
+    words = text.split(" ")
+    if record.get("status") or len(words) != 6 or words[::2] != ["step", "attempt", "boot"]:
+        return record
+    if any(len(number) > 9 or not number.isdecimal() for number in (words[1], words[3])):
+        return record
+    step, attempt = int(words[1]) - 1, int(words[3])
+    if (step, attempt) <= (_number(record, "step", 0), _number(record, "attempt", 0)):
+        return record
+    return {**record, "running": True, "step": step, "attempt": attempt, "boot": words[5]}
+
+
 def _number(record: dict[str, object], key: str, least: int) -> int:
     value = record.get(key)
     return value if isinstance(value, int) and value >= least else least

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PART = "jobs"
 MARKS = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
 PROGRESS_KEYS, PROGRESS_LINE = 5, 1024  # of AWS's 10 pairs, some are the agent's own
-OWN_KEYS = ("progress", "step", "output", "journal", "reason", "stdout", "stderr")
+OWN_KEYS = ("progress", "step", "output", "journal", "resume", "reason", "stdout", "stderr")
 # What ends the agent (a shutdown, say) often ends its children first: our own signal may be a moment behind.
 STOP_SIGNALS, SETTLE_SECONDS = (1, 2, 15), 0.2
 LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, the cloud gets the tail

@@ -93,7 +93,15 @@ def _asks_without_a_pause(patch: Patch) -> None:
 
 
 def _journal_is_torn(patch: Patch) -> None:
-    patch.setattr(Journal, "load", lambda self: {})
+    def torn(self: Journal) -> dict[str, object]:
+        self.blank = False
+        return {}
+
+    patch.setattr(Journal, "load", torn)
+
+
+def _the_cloud_is_not_believed(patch: Patch) -> None:
+    patch.setattr(deeds, "further", lambda record, text: record)
 
 
 def _forgets_too_early(patch: Patch) -> None:
@@ -121,6 +129,7 @@ BROKEN = (
     (_a_rule_is_missing, "throttled", "has no rule for"),
     (_asks_without_a_pause, "operation", "a storm|stuck"),
     (_journal_is_torn, "steps", "can't be read back"),
+    (_the_cloud_is_not_believed, "disk-in-memory-reboot", "stuck|wait for ever"),
     (_forgets_too_early, "steps", "is run again: the journal holds that it is done"),
 )
 

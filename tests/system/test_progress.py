@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from localcloud.waiting import wait_until
@@ -13,6 +14,7 @@ TELLS = """
 echo percent=40 >&3
 echo "phase=copying $AWS_IOT_JOB_PROGRESS_FD" >&3
 echo reason=forged >&3
+echo resume=step 9 attempt 1 boot forged >&3
 echo "writing block 7"
 until [ -e {gate} ]; do sleep 0.05; done
 """
@@ -35,6 +37,7 @@ def test_what_a_handler_writes_to_descriptor_3_is_shown_while_it_runs(station: S
     station.handlers.write("tells.sh", TELLS.format(gate=gate))
     job = station.create(own("tells.sh", progress=True, includeStdOut=True))
     told = _told(station, job)
+    assert re.fullmatch(r"step 1 attempt 1 boot [0-9a-f-]{36}", told.pop("resume"))
     assert told == {
         "progress": "step 1 of 1",
         "step": "tells.sh",

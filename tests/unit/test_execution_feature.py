@@ -36,7 +36,7 @@ class Bench:
             **dict.fromkeys(("debug", "info", "warn", "error"), lambda part, text: self.lines.append(text))
         )
         log.write = lambda level, part, text: self.lines.append(text)
-        journal = SimpleNamespace(degraded="", load=dict, write=lambda record, sync=True: True)
+        journal = SimpleNamespace(degraded="", blank=False, load=dict, write=lambda record, sync=True: True)
         runner = SimpleNamespace(
             started=False, run=lambda action, job: None, last_line=lambda: b"", kill=lambda grace: None
         )

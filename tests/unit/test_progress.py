@@ -11,7 +11,7 @@ from clock_world import FakeLoop, KeptLog, defaults
 from execution_world import command, ended
 
 from dc.jobs import effects as fx
-from dc.jobs.deeds import PROGRESS_SECONDS, TOLD_SECONDS
+from dc.jobs.deeds import PROGRESS_SECONDS, TOLD_SECONDS, boot_id
 from dc.jobs.desk import Desk
 from dc.jobs.journal import Disk, Journal
 from dc.jobs.protocol import START_NEXT, Offer
@@ -83,6 +83,7 @@ def test_a_long_step_says_every_30_seconds_how_far_it_is() -> None:
         "progress": "step 2 of 4",
         "step": "two",
         "output": "copied 4 of 9\n",
+        "resume": f"step 2 attempt 1 boot {boot_id()}",
     }
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from dc.jobs.journal import Disk
 
-FULL, READ_ONLY, UNREADABLE, SHORT = "full", "read-only", "unreadable", "short"  # SHORT: full after half a write
+# SHORT: full after half a write; IN_MEMORY: empty after a power cut or a reboot.
+FULL, READ_ONLY, UNREADABLE, SHORT, IN_MEMORY = "full", "read-only", "unreadable", "short", "in memory"
 
 LOST, TORN, KEPT, ZEROS = "lost", "torn", "kept", "zeros"  # what becomes of bytes that were not synced
 
@@ -45,6 +46,10 @@ class SimDisk(Disk):
         """From now on; with "" it is whole again."""
         self.fault = fault
 
+    def unreliable(self) -> bool:
+        """Whether a fault was met, or a reboot will be one."""
+        return self.faulted or self.fault == IN_MEMORY
+
     def read(self, path: str) -> bytes:
         """As `Disk.read`."""
         if self.fault == UNREADABLE:
@@ -77,6 +82,9 @@ class SimDisk(Disk):
 
     def end(self, power: bool, fate: str) -> None:
         """The process is gone, in the midst of a write perhaps; with `power`, so is the page cache."""
+        if power and self.fault == IN_MEMORY:
+            self._forget()
+            return
         appending, self._appending = self._appending, b""
         replacing, self._replacing = self._replacing, None
         if replacing is not None and fate in (KEPT, TORN):
@@ -90,7 +98,14 @@ class SimDisk(Disk):
 
     def flush(self) -> None:
         """An orderly shutdown."""
+        if self.fault == IN_MEMORY:
+            self._forget()
         self.synced = self.written
+
+    def _forget(self) -> None:
+        self._appending, self._replacing = b"", None
+        self.synced = self.written = b""
+        self.faulted = True
 
     def _check(self, data: bytes) -> None:
         if self.fault == FULL:

@@ -14,7 +14,7 @@ from dc.jobs.record import recorded_key
 from dc.jsonlib import loads
 from tests.sim.simulator.agent import STATE
 from tests.sim.simulator.board import Run
-from tests.sim.simulator.disk import UNREADABLE
+from tests.sim.simulator.disk import IN_MEMORY, UNREADABLE
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.service import ACTIVE, Execution, Job, Key
 
@@ -56,6 +56,8 @@ class Oracle:
         if status == "IN_PROGRESS":
             self._asked[str(request.get("clientToken"))] = life
         execution = self._world.service.find(job_id, request.get("executionNumber"))
+        if execution is not None and status == "IN_PROGRESS" and self._world.disk.unreliable():
+            self._claim_boots.setdefault(execution.key(), self._world.board.boot)  # all that is known afterwards
         if status == "IN_PROGRESS" or execution is None or self._world.disk.faulted:
             return
         if self._world.service.has_namesake(job_id, execution.number):
@@ -131,10 +133,14 @@ class Oracle:
         return len(same)
 
     def _check_attempts(self, key: Key, run: Run, name: str, before: list[Run], variables: Mapping[str, str]) -> None:
-        if self._world.disk.faulted or self._world.service.has_namesake(run.job_id, run.number):
-            return  # no journal, or what it holds may be about an execution that was deleted since
+        if self._world.service.has_namesake(run.job_id, run.number):
+            return  # what the journal holds may be about an execution that was deleted since
         bound = self._world.config.jobs_max_attempts
-        if run.attempt > bound or len(before) >= bound:
+        if run.attempt > bound:
+            raise Violation(f"{name} is more than the {bound} attempts there may be")
+        if self._world.disk.faulted:
+            return  # the cloud knows, but not all
+        if len(before) >= bound:
             raise Violation(f"{name} is one more than the {bound} attempts there may be")
         if before and run.attempt <= before[-1].attempt:
             raise Violation(f"{name} has the number of an earlier one")
@@ -166,6 +172,10 @@ class Oracle:
         """The process has ended: what would the next one read?"""
         disk = self._world.disk
         if disk.fault == UNREADABLE:
+            return
+        if disk.fault == IN_MEMORY and not disk.written:
+            self._records, self._synced = [{}], 1
+            self._journalled.clear()
             return
         record = Journal(STATE, disk).load()
         possible = self._records[self._synced - 1 if power else -1 :]

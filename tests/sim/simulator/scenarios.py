@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
-from tests.sim.simulator.disk import FULL, READ_ONLY, SHORT, UNREADABLE
+from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.network import DOWN, INTERNAL, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
 from tests.sim.simulator.scenario import Scenario, operation, steps
 from tests.sim.simulator.service import Job
@@ -67,6 +67,10 @@ def _read_only(world: World) -> None:
     world.disk.fails(READ_ONLY)
 
 
+def _in_memory(world: World) -> None:
+    world.disk.fails(IN_MEMORY)
+
+
 def _unreadable(world: World) -> None:
     world.disk.fails(UNREADABLE)
 
@@ -76,6 +80,8 @@ def _whole(world: World) -> None:
 
 
 THREE = steps("first", "second", final="last")
+REBOOT_STEPS = steps("first", "reboot", "last")
+REBOOTS = {"reboot": [Behaviour(90.0, deed=REBOOT)]}
 STUBBORN = Behaviour(40.0, stubborn=True)
 
 DOCUMENTS = (
@@ -334,21 +340,14 @@ RESTARTS = (
         [BAD, GOOD],
         handlers={"work": [Behaviour(30.0, deed=CUT)]},
     ),
-    Scenario(
-        "reboot-command",
-        _one(steps("first", "reboot", "last")),
-        [GOOD],
-        handlers={"reboot": [Behaviour(90.0, deed=REBOOT)]},
-    ),
+    Scenario("reboot-command", _one(REBOOT_STEPS), [GOOD], handlers=REBOOTS),
     Scenario(
         "reboot-command-returns",
-        _one(steps("first", "reboot", "last")),
+        _one(REBOOT_STEPS),
         [GOOD],
         handlers={"reboot": [Behaviour(0.5, deed=REBOOT, deed_at=0.4)], "last": [Behaviour(3.0)]},
     ),
-    Scenario(
-        "reboot-operation", _one(operation("reboot")), [GOOD], handlers={"reboot": [Behaviour(90.0, deed=REBOOT)]}
-    ),
+    Scenario("reboot-operation", _one(operation("reboot")), [GOOD], handlers=REBOOTS),
     Scenario(
         "reboot-in-a-handler", _one(THREE), [GOOD], handlers={"second": [Behaviour(90.0, deed=REBOOT), Behaviour()]}
     ),
@@ -367,6 +366,31 @@ DISKS = (
         _one(THREE),
         [GOOD],
         happenings=[(4.0, _unreadable), (4.5, _stop), (20.0, _whole)],
+    ),
+    *(
+        scenario
+        for name, set_up in (("read-only", _read_only), ("in-memory", _in_memory))
+        for scenario in (
+            Scenario(f"disk-{name}-reboot", _one(operation("reboot")), [GOOD], handlers=REBOOTS, set_up=set_up),
+            Scenario(f"disk-{name}-reboot-in-steps", _one(REBOOT_STEPS), [GOOD], handlers=REBOOTS, set_up=set_up),
+            Scenario(
+                f"disk-{name}-power-cut-for-ever",
+                _one(steps("first", "second")),
+                [BAD],
+                handlers={"second": [Behaviour(30.0, deed=CUT)]},
+                set_up=set_up,
+            ),
+            Scenario(
+                f"disk-{name}-stopped-and-failed",
+                _one(operation()),
+                [BAD],
+                handlers={"work": [LONG]},
+                happenings=[(9.0, _stop)],
+                config={"jobs_on_interrupted": "fail"},
+                set_up=set_up,
+                steady=False,
+            ),
+        )
     ),
 )
 

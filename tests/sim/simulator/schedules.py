@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
-from tests.sim.simulator.disk import FULL, READ_ONLY, SHORT, UNREADABLE
+from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.network import Faults
 from tests.sim.simulator.scenario import Scenario, operation, steps
@@ -144,7 +144,7 @@ def _reboot(rng: Random, job: str) -> list[Happening]:
 
 
 def _disk(rng: Random, job: str) -> list[Happening]:
-    fault = rng.choice((FULL, READ_ONLY, SHORT, UNREADABLE))
+    fault = rng.choice((FULL, READ_ONLY, SHORT, UNREADABLE, IN_MEMORY))
     when = rng.uniform(0.0, SPAN)
     return [
         (when, lambda world: world.disk.fails(fault)),

@@ -226,6 +226,8 @@ class Service:
             "executionNumber": execution.number,
             "jobDocument": execution.job.document,
         }
+        if execution.details:
+            described["statusDetails"] = execution.details
         if execution.times_out:
             described["approximateSecondsBeforeTimedOut"] = max(int(execution.times_out - self._events.now), 0)
         return described

@@ -77,10 +77,10 @@ def test_a_state_folder_that_can_not_be_written_stops_no_job(line: Line, state: 
     for job in jobs:
         ended = line.result(job)
         assert (ended.status, ended.details["stdout"]) == ("SUCCEEDED", "hi\n")
-    assert line.agent.log().count("after a restart no job can be resumed") == 1
-    line.agent.wait_log(rf"\[WARN\] .*after a restart no job can be resumed: {line.thing.state}.*{word}")
+    assert line.agent.log().count("no promise to resume a job after a restart") == 1
+    line.agent.wait_log(rf"\[WARN\] .*no promise to resume a job after a restart: {line.thing.state}.*{word}")
     details = line.service.requests("update", jobs[0])[0].body["statusDetails"]
-    assert re.match(f"no resume after a restart: .*{word}", details["journal"])
+    assert re.match(f"no promise to resume after a restart: .*{word}", details["journal"])
 
 
 @needs_root

@@ -9,6 +9,7 @@ one and waits to be ended, as the real one does.
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -24,10 +25,12 @@ FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222
 
 
 class Board:
-    """The thing's board: `up` under a boot id, `power_cut`; `asked` for reboots or restarts so far."""
+    """The thing's board: `up` under a boot id, `power_cut`; `asked` for reboots or restarts so far. `in_memory`: its
+    state folder is empty after a power cut."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
+        self.in_memory = False
         self.bin = line.folder / "bin"
         self.bin.mkdir()
         self._asked = line.folder / "asked"
@@ -60,6 +63,8 @@ class Board:
         """Everything on the board is gone at once."""
         self.line.agent.kill()
         wait_until(lambda: not self.line.family(job), JOB_SECONDS, "the processes of the board to be gone")
+        if self.in_memory:
+            shutil.rmtree(self.line.thing.state)
 
     def reboot_when_asked(self, job: str, times: int = 1) -> None:
         """Wait for the request number `times`, and do it."""
@@ -109,6 +114,26 @@ def test_a_reboot_in_the_middle_of_steps_repeats_none_of_them(board: Board) -> N
         run_handler("note.sh", name="after"),
     )
     job = line.add(document)
+    board.reboot_when_asked(job)
+    _succeeded(line.result(job))
+    assert [row for row in line.ledger() if row.startswith("start")] == [
+        f"start {job} before 1",
+        f"start {job} after 1",
+    ]
+    assert board.asked == ["reboot"]
+
+
+@needs_root
+@pytest.mark.parametrize("journal", ["in memory", "not writable"])
+def test_a_board_that_can_keep_no_journal_is_rebooted_only_once(board: Board, journal: str) -> None:
+    """What the cloud was told of the step takes the journal's place; else the board would reboot for ever."""
+    line = board.line
+    line.write_ledger_handler("note.sh", "")
+    board.in_memory = journal == "in memory"
+    if not board.in_memory:
+        line.thing.state.write_text("a file where the folder should be")
+    board.up(FIRST)
+    job = line.add(steps(run_handler("note.sh", name="before"), run_command("reboot"), run_handler("note.sh", name="after")))
     board.reboot_when_asked(job)
     _succeeded(line.result(job))
     assert [row for row in line.ledger() if row.startswith("start")] == [
@@ -186,8 +211,11 @@ def test_a_handler_that_kills_the_agent_is_run_again_under_the_next_one(line: Li
     assert line.ledger() == [f"start {job} upgrade.sh 1", f"start {job} upgrade.sh 2", f"end {job} upgrade.sh 2"]
 
 
-def test_a_job_that_ends_the_agent_every_time_is_failed_at_the_third_attempt(line: Line) -> None:
+@pytest.mark.parametrize("journal", ["kept", "not writable"])
+def test_a_job_that_ends_the_agent_every_time_is_failed_at_the_third_attempt(line: Line, journal: str) -> None:
     """jobs.max-attempts is 3: a crash loop must not keep the board from its other jobs."""
+    if journal == "not writable":
+        line.thing.state.write_text("a file where the folder should be")
     line.write_ledger_handler("crash.sh", 'kill -9 "$PPID"; sleep 600')
     job = line.add(own("crash.sh"))
     for attempt in (1, 2, 3):
