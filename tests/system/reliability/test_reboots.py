@@ -133,7 +133,9 @@ def test_a_board_that_can_keep_no_journal_is_rebooted_only_once(board: Board, jo
     if not board.in_memory:
         line.thing.state.write_text("a file where the folder should be")
     board.up(FIRST)
-    job = line.add(steps(run_handler("note.sh", name="before"), run_command("reboot"), run_handler("note.sh", name="after")))
+    job = line.add(
+        steps(run_handler("note.sh", name="before"), run_command("reboot"), run_handler("note.sh", name="after"))
+    )
     board.reboot_when_asked(job)
     _succeeded(line.result(job))
     assert [row for row in line.ledger() if row.startswith("start")] == [
