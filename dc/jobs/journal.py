@@ -65,7 +65,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 class Journal:
-    """`degraded`: "" or why the last write failed. `blank`: nothing was found at `load`, and nothing written since."""
+    """`degraded`: "" or why the last write failed. `blank`: `load` found no record, not even `{}`."""
 
     def __init__(self, folder: str, disk: Disk | None = None) -> None:
         self.path = os.path.join(folder, FILE_NAME)
@@ -105,7 +105,6 @@ class Journal:
             self.degraded = f"{error.filename or self.path}: {error.strerror}"
             return False
         self.degraded = ""
-        self.blank = False
         return True
 
 
