@@ -11,7 +11,7 @@ from dc.jobs import effects as fx
 from dc.jobs import protocol
 from dc.jobs.outcome import asks_for_reboot
 from dc.jobs.record import further, told
-from dc.jobs.report import IN_PROGRESS, clean, last_units
+from dc.jobs.report import BARE, IN_PROGRESS, clean, last_units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Deeds:
 
     def _send(self, e: Execution, effect: fx.Send) -> None:
         pairs = effect.details
-        if effect.status == IN_PROGRESS:
+        if effect.status == IN_PROGRESS and e.stage != BARE:
             self._told = told(e, self._boot)
             pairs = {**pairs, "resume": self._told}
             if self._journal.degraded:

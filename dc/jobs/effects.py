@@ -32,7 +32,7 @@ ABSENT = "ABSENT"  # start-next named another execution, or none
 # How it ended
 REPORTED = "reported"  # the cloud took the terminal status
 DROPPED = "dropped"  # the cloud has ended or deleted it: no use for a report
-STUCK = "given up"  # the cloud takes no update of it, and may name it again
+STUCK = "given up"  # the cloud takes no update of it, or names others; never to be started again
 INTERRUPTED = "interrupted"  # the agent ends first; the execution stays IN_PROGRESS in the cloud
 
 REPLY_SECONDS = 10.0  # silence for so long means that the update or its answer was lost (as the C++ client waits)

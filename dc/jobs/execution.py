@@ -82,6 +82,10 @@ def _claimed(e: Execution, _: object) -> tuple[str, list[object]]:
 
 
 def _claim_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
+    if e.stage != BARE:  # its details may be what the cloud does not take
+        e.stage = BARE
+        update.answered(e)
+        return e.state, update.send(e)
     return update.end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
 
 
@@ -267,7 +271,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list
     (CLAIMING, fx.ACCEPTED): (_claimed, (RUNNING,)),
     (CLAIMING, fx.GONE): (_claim_gone, (ENDED,)),
     (CLAIMING, fx.STALE): (update.stale, (CLAIMING,)),
-    (CLAIMING, fx.UNFIT): (_claim_unfit, (ENDED,)),
+    (CLAIMING, fx.UNFIT): (_claim_unfit, (CLAIMING, ENDED)),
     (CLAIMING, fx.BUSY): (update.pause, (CLAIMING,)),
     (CLAIMING, fx.RETRY): (update.resend, (CLAIMING,)),
     (CLAIMING, fx.ONLINE): (update.online, (CLAIMING,)),

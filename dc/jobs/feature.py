@@ -56,6 +56,9 @@ class JobsFeature:
         self._asks = 0  # in a row, without an answer
         self._tokens = 0
         self._late = 0  # offers in a row of what was dealt with
+        self._blocking: tuple[str, int, int | float] | None = (
+            None  # what was given up, and is still the first in the queue
+        )
         self._stopped: Callable[[], None] | None = None
         self._restored = self._journal.load()  # what an earlier process left unfinished; {} once that is settled
         if self._restored:
@@ -176,9 +179,7 @@ class JobsFeature:
         """`sure`: the answer to a question just asked, so what it names is pending now, whatever was known before."""
         ended = self._ended.get(offer.key())
         if ended is not None and not (sure and ended != fx.STUCK):
-            self._log.debug(PART, f"{offer.job_id} #{offer.number} was dealt with: a late message")
-            self._ask_later(min(NEXT_SECONDS * 2 ** min(self._late, 10), MAX_ASK_SECONDS))
-            self._late += 1
+            self._take_not(offer, sure)
             return
         self._late = 0
         self._loop.disarm(_ASK)
@@ -191,6 +192,18 @@ class JobsFeature:
                 record = {}
         self._restored = {}
         self._desk().take(offer, record, self._online)
+
+    def _take_not(self, offer: protocol.Offer, sure: bool) -> None:
+        name = f"{offer.job_id} #{offer.number}"
+        if sure and self._blocking != offer.key():
+            self._blocking = offer.key()
+            self._log.warn(
+                PART, f"{name} was given up, but is pending: later jobs wait until it is cancelled or times out"
+            )
+        else:
+            self._log.debug(PART, f"{name} was dealt with: a late message")
+        self._ask_later(min(NEXT_SECONDS * 2 ** min(self._late, 10), MAX_ASK_SECONDS))
+        self._late += 1
 
     def _drop_restored(self) -> None:
         if self._restored:

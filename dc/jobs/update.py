@@ -113,7 +113,9 @@ def absent(e: ExecutionRecord, _: object) -> tuple[str, list[object]]:
     """start-next named another execution, or none."""
     if not e.resyncing:
         return e.state, []
-    return end(e, fx.STUCK, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
+    # Should it be named again after all: what was never started may be begun anew.
+    outcome = fx.DROPPED if not e.status and (e.step, e.attempt) == (0, 1) else fx.STUCK
+    return end(e, outcome, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
 
 
 def ignore(e: ExecutionRecord, _: object) -> tuple[str, list[object]]:

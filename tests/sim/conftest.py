@@ -31,3 +31,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"simulated: {COUNT.schedules} random schedules with {COUNT.schedule_crashes} ends of the agent"
         )
+    if COUNT.courses:
+        terminalreporter.write_line(
+            f"simulated: {COUNT.courses} courses of events by hypothesis with {COUNT.course_crashes} ends of the agent"
+        )

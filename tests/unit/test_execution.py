@@ -25,6 +25,13 @@ from dc.jobs.execution import Execution, NoTransition
 from dc.jobs.record import ENDED, OFFERED, RUNNING, STOPPING
 
 
+def begun_before() -> Execution:
+    """Claimed anew after a restart in the midst of its first step."""
+    e = offered()
+    e.handle(fx.RESUME, fx.Resumption(running().snapshot(), False, True, 3))
+    return e
+
+
 def only_send(effects: list[object]) -> fx.Send:
     (found,) = sends(effects)
     return found
@@ -185,6 +192,12 @@ def test_an_execution_that_somebody_else_ended_is_dropped() -> None:
     e = reporting(version=4)
     e.handle(fx.STALE, 9)
     assert outcomes(e.handle(fx.ABSENT)) == [fx.STUCK]
+
+
+def test_a_claim_that_is_not_ours_to_make_may_be_made_later_but_not_what_was_begun() -> None:
+    for e, outcome in ((claiming(), fx.DROPPED), (begun_before(), fx.STUCK)):
+        e.handle(fx.STALE, 9)
+        assert outcomes(e.handle(fx.ABSENT)) == [outcome]
 
 
 def test_a_report_that_counted_but_whose_answer_was_lost_is_reported() -> None:

@@ -31,6 +31,7 @@ class Bench:
         loop = SimpleNamespace(
             arm=lambda name, seconds, callback: self.timers.__setitem__(name, (seconds, callback)),
             disarm=lambda name: self.timers.pop(name, None),
+            now=lambda: 0.0,
         )
         log = SimpleNamespace(
             **dict.fromkeys(("debug", "info", "warn", "error"), lambda part, text: self.lines.append(text))
@@ -141,9 +142,20 @@ def test_no_two_start_next_requests_have_the_same_token(bench: Bench) -> None:
 
 def test_an_execution_that_was_dropped_but_stays_pending_is_asked_for_less_and_less(bench: Bench) -> None:
     bench.offer()
-    bench.answer("rejected", code="InvalidRequest", message="m")
+    for _ in range(2):
+        bench.answer("rejected", code="InvalidRequest", message="m")
     pauses = []
     for _ in range(10):
         pauses.append(bench.fire("jobs-ask"))
         bench.offer()
     assert pauses[-1] > 10.0
+    assert len([line for line in bench.lines if "later jobs wait until it is cancelled" in line]) == 1
+
+
+def test_a_claim_whose_details_are_refused_is_made_without(bench: Bench) -> None:
+    bench.offer()
+    assert "statusDetails" in bench.published[-1][1]
+    bench.answer("rejected", code="InvalidRequest", message="m")
+    assert "statusDetails" not in bench.published[-1][1]
+    bench.answer("accepted")
+    assert bench.feature._current() is not None

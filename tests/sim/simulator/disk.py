@@ -46,6 +46,12 @@ class SimDisk(Disk):
         """From now on; with "" it is whole again."""
         self.fault = fault
 
+    def whole(self) -> SimDisk:
+        """What it holds, for who need not ask the faulty hardware."""
+        copy = SimDisk(self._point, self._wrote)
+        copy.written = self.written
+        return copy
+
     def unreliable(self) -> bool:
         """Whether a fault was met, or a reboot will be one."""
         return self.faulted or self.fault == IN_MEMORY

@@ -23,6 +23,8 @@ class Count:
         self.crashes = 0
         self.schedules = 0
         self.schedule_crashes = 0
+        self.courses = 0
+        self.course_crashes = 0
 
 
 COUNT = Count()

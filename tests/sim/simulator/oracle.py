@@ -171,13 +171,11 @@ class Oracle:
     def found(self, power: bool, unfinished: bytes) -> None:
         """The process has ended: what would the next one read?"""
         disk = self._world.disk
-        if disk.fault == UNREADABLE:
-            return
         if disk.fault == IN_MEMORY and not disk.written:
             self._records, self._synced = [{}], 1
             self._journalled.clear()
             return
-        record = Journal(STATE, disk).load()
+        record = Journal(STATE, disk.whole()).load()
         possible = self._records[self._synced - 1 if power else -1 :]
         if unfinished:
             possible = [*possible, loads(unfinished.strip().partition(b" ")[2])]

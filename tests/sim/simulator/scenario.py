@@ -72,7 +72,7 @@ class Scenario:
         self.config = dict(config or {})
         self.session = session
         self.steady = steady
-        self._handlers = dict(handlers or {})
+        self._handlers = {} if handlers is None else handlers
         self._happenings = happenings
         self._set_up = set_up
 

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from dc.jobs.outcome import StepResult
@@ -64,6 +65,7 @@ class World:
         self.events = Events()
         self.points = 0
         self.crashes = 0
+        self.broken = False  # a promise was
         self.life = 0
         self.agent: Agent | None = None
         self.config = make_config(scenario.config)
@@ -87,18 +89,42 @@ class World:
     # --- running
 
     def run(self) -> None:
-        """Until everything has settled. Raises `Violation`, with the trace of what happened."""
+        """From the first start until everything has settled. This and its parts raise `Violation`, with the trace."""
+        self.begin()
+        self.settle()
+
+    def begin(self) -> None:
+        """Switch the board on."""
+        with self.watched():
+            self._scenario.set_up(self)
+            self.start_agent()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        with self.watched():
+            until = self.events.now + seconds
+            while (when := self._next_time()) is not None and when <= until:
+                self._step(when)
+            self.events.now = until
+
+    def settle(self) -> None:
+        """Nothing more comes from outside: what was begun comes to its end."""
+        with self.watched():
+            self._run()
+            self.oracle.finished()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Whatever happens in it happens in this world."""
         with inhabited(self):
             try:
-                self._scenario.set_up(self)
-                self.start_agent()
-                self._run()
-                self.oracle.finished()
+                yield
             except Violation as error:
+                self.broken = True
                 raise Violation(f"{error}\n{self.trace()}") from None
 
     def _run(self) -> None:
-        busy_until, quiet_from, sent = self._scenario.last_event(), 0.0, 0
+        busy_until, quiet_from, sent = max(self._scenario.last_event(), self.events.now), 0.0, 0
         for _ in range(MAX_STEPS):
             if self.events.waiting or self.service.pending() or self.agent is None:
                 quiet_from = 0.0
@@ -318,7 +344,7 @@ class World:
 
     def job(self, job_id: str) -> Job:
         """As it was created."""
-        return next(job for _, job in self._scenario.jobs if job.job_id == job_id)
+        return next(each.job for each in self.service.executions if each.job.job_id == job_id)
 
     def jittered(self, seconds: float) -> float:
         """A part of `seconds`."""
