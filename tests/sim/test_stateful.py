@@ -17,7 +17,7 @@ from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behav
 from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.explore import COUNT
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.service import Job
+from tests.sim.simulator.service import EPOCH, Job
 from tests.sim.simulator.world import VARIANTS, Variant, World
 
 COURSES = int(os.environ.get("DC_SIM_COURSES", "1000"))
@@ -79,7 +79,7 @@ class Courses(RuleBasedStateMachine):
         with self._world.watched():
             if found is None:
                 self._world.service.create(Job(job, document, retries=retries))
-            elif found.deleted:
+            elif found.deleted and found.queued_at < EPOCH + int(self._world.events.now):  # queuedAt tells them apart
                 self._world.service.create(found.job)
 
     @rule(job=JOB)
