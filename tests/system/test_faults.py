@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,3 +169,17 @@ def test_an_agent_outlives_a_restart_of_the_whole_cloud(target: str, tmp_path: P
             assert station.run(operation("true")).status == "SUCCEEDED"
         finally:
             agent.finish()
+
+
+def test_what_takes_no_update_is_given_up_said_once_and_out_of_the_way_when_it_is_cancelled(fresh: Station) -> None:
+    """The cloud names it first, again and again: nothing else can be done before."""
+    fresh.cloud.fault("invalid-request", f"$aws/things/{fresh.thing.name}/jobs/*/update", count=2)
+    stuck = fresh.create(operation("true"))
+    fresh.start()
+    told = rf"\[WARN\] .*{stuck} #1 was given up, but is pending: later jobs wait"
+    fresh.agent.wait_log(told)
+    second = fresh.create(operation("true"))
+    fresh.agent.wait_log(rf"{stuck} #1 was dealt with")
+    fresh.cloud.cancel_job(stuck, force=True)
+    assert fresh.result(second).status == "SUCCEEDED"
+    assert len(re.findall(told, fresh.agent.log())) == 1
