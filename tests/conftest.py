@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 import pluggy
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "refused: the broker is meant to refuse something the agent asks for")
     config.stash[_UNEXPECTED] = []
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # or no test could stop a process by it
 
 
 _UNEXPECTED = pytest.StashKey[list[str]]()

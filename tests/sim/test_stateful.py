@@ -149,6 +149,6 @@ def test_whatever_comes_in_any_order_every_promise_is_kept() -> None:
         stateful_step_count=30,
         deadline=None,
         print_blob=True,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow,),
     )
     run_state_machine_as_test(Courses, settings=quick)

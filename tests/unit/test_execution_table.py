@@ -45,7 +45,7 @@ BOTH = (False, True)
 def family(state: str) -> Iterator[Execution]:
     """Executions that are in `state`: every combination of what an execution can remember there."""
     statuses = {STOPPING: ("", "FAILED"), REPORTING: ("FAILED", "SUCCEEDED")}.get(state, ("",))
-    stages = {REPORTING: (0, 1, 2), CLAIMING: (0, 2)}.get(state, (0,))
+    stages: tuple[int, ...] = {REPORTING: (0, 1, 2), CLAIMING: (0, 2)}.get(state, (0,))
     for document in DOCUMENTS:
         steps = {0, len(document.actions()) - 1}
         for step, status, stage in itertools.product(steps, statuses, stages):

@@ -202,7 +202,10 @@ def test_make_cloud_prints_what_a_person_needs_and_stops_on_ctrl_c(tmp_path: Pat
         assert '"status": "QUEUED"' in shell.stdout, shell.stderr
     finally:
         process.send_signal(2)
-        process.communicate(timeout=20)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
 
 
