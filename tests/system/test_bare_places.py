@@ -87,7 +87,7 @@ def test_in_an_empty_read_only_root_static_handlers_run(settle: Settle, target: 
     station.start_online()
     assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [NAME, THING.name]
     _runs_both_handlers(station)
-    station.agent.wait_log(r"no job can be resumed: /thing/state\S*: Read-only file system")
+    station.agent.wait_log(r"no promise to resume a job after a restart: /thing/state\S*: Read-only file system")
     assert station.agent.stop() == 0
 
 
