@@ -109,11 +109,10 @@ class Deeds:
         self._write({}, sync=False)
 
     def known(self, record: dict[str, object], details: dict[str, str]) -> dict[str, object]:
-        """What was begun before a restart: the journal's `record`; what the cloud was told (`details`), if that is
-        further on and the journal was lost or can't, or could not, be written. Shows that before anything relies on it.
-        """
+        """What was begun before a restart: the journal's `record`; or what the cloud was told (`details`), if that is
+        further on and the journal was lost, or can't be written, or could not when the cloud was told."""
         doubtful = self._journal.blank or "journal" in details
-        self._write(record, sync=False)
+        self._write(record, sync=False)  # what it can't keep shows before anything relies on it
         return further(record, details.get("resume", "")) if doubtful or self._journal.degraded else record
 
     def perform(self, execution: Execution, effect: object) -> None:

@@ -54,7 +54,9 @@ class Desk:
     def take(self, offer: protocol.Offer, record: dict[str, object], online: bool) -> None:
         """Begin with `offer`; `record` is what the journal knows of it from before a restart, `{}` if nothing."""
         self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
-        record = self._deeds.known(record, offer.details)
+        begun = self._deeds.known(record, offer.details)
+        if begun is not record:  # else it is done already
+            self._deeds.end_leftovers(offer.job_id, offer.number)
         refusal: DocumentError | None = None
         document = None
         try:
@@ -73,10 +75,10 @@ class Desk:
         if refusal is not None:
             self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
             self.event(fx.REFUSE, f"Invalid job document: {refusal}")
-        elif record:
+        elif begun:
             rerun = self._config.jobs_on_interrupted == "rerun"
-            rebooted = not self._deeds.same_boot(record)
-            self.event(fx.RESUME, fx.Resumption(record, rebooted, rerun, self._config.jobs_max_attempts))
+            rebooted = not self._deeds.same_boot(begun)
+            self.event(fx.RESUME, fx.Resumption(begun, rebooted, rerun, self._config.jobs_max_attempts))
         else:
             self.event(fx.BEGIN)
 

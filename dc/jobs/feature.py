@@ -56,9 +56,7 @@ class JobsFeature:
         self._asks = 0  # in a row, without an answer
         self._tokens = 0
         self._late = 0  # offers in a row of what was dealt with
-        self._blocking: tuple[str, int, int | float] | None = (
-            None  # what was given up, and is still the first in the queue
-        )
+        self._blocking: tuple[str, int, int | float] | None = None  # what was given up, and is first in the queue
         self._stopped: Callable[[], None] | None = None
         self._restored = self._journal.load()  # what an earlier process left unfinished; {} once that is settled
         if self._restored:

@@ -13,11 +13,14 @@ from clock_world import FakeLoop, KeptLog, defaults
 from execution_world import STEPS, command, ended, offered, running
 
 from dc.jobs import effects as fx
-from dc.jobs.deeds import boot_id
+from dc.jobs import leftovers
+from dc.jobs.deeds import PROGRESS_SECONDS, boot_id
 from dc.jobs.desk import Desk
 from dc.jobs.journal import Disk, Journal
 from dc.jobs.protocol import START_NEXT, Offer, decode
 from dc.jobs.record import further, told
+from dc.jobs.report import MAX_PAIRS
+from dc.jobs.runner import PROGRESS_KEYS
 from dc.jsonlib import dumps, loads
 
 OPERATION = {"operation": "echo"}
@@ -60,11 +63,16 @@ class World:
         self.updates: list[dict[str, Any]] = []
         self.order: list[str] = []
         self.environments: list[dict[str, str]] = []
-        runner = SimpleNamespace(started=True, progress={}, last_line=lambda: b"", run=self._run, kill=lambda _: None)
-        client = SimpleNamespace(
-            loop=FakeLoop(), log=KeptLog(), config=defaults(state_dir="/state", **config), publish=self._publish
+        self.loop = FakeLoop()
+        self.runner = SimpleNamespace(
+            started=True, progress={}, last_line=lambda: b"", run=self._run, kill=lambda _: None
         )
-        self.desk = Desk(cast(Any, client), cast(Any, runner), self.journal, lambda key, outcome: None, lambda: None)
+        client = SimpleNamespace(
+            loop=self.loop, log=KeptLog(), config=defaults(state_dir="/state", **config), publish=self._publish
+        )
+        self.desk = Desk(
+            cast(Any, client), cast(Any, self.runner), self.journal, lambda key, outcome: None, lambda: None
+        )
 
     def take(self, document: object, details: dict[str, str] | None = None) -> None:
         offer = Offer(START_NEXT, "", "job", 1, 3, "IN_PROGRESS", document, 1, details=details)
@@ -202,3 +210,29 @@ def test_each_step_is_told_only_where_the_journal_can_not_be_written(broken: boo
     world.accept()
     world.desk.event(fx.STEP_ENDED, ended())
     assert len(world.updates) == updates
+
+
+def test_all_that_can_be_told_at_once_is_not_more_than_the_cloud_takes() -> None:
+    world = World({}, broken=True)
+    world.runner.progress = {f"key-{number}": "v" for number in range(PROGRESS_KEYS)}
+    world.runner.last_line = lambda: b"a line"
+    world.take(TWO)
+    world.accept()
+    world.loop.pass_time(PROGRESS_SECONDS)
+    assert len(world.updates[-1]["statusDetails"]) == MAX_PAIRS
+
+
+@pytest.mark.parametrize(("journalled", "ended_first"), [(None, True), ({}, False)])
+def test_what_the_cloud_knows_of_may_have_left_processes(
+    journalled: dict[str, object] | None, ended_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no step runs again; with a journal, that was done when the agent started."""
+    marked: list[tuple[str, ...]] = []
+
+    def end(marks: tuple[str, ...], grace: float) -> bool:
+        marked.append(marks)
+        return False
+
+    monkeypatch.setattr(leftovers, "end", end)
+    World(journalled, jobs_on_interrupted="fail").take(OPERATION, INTERRUPTED)
+    assert any("AWS_IOT_JOB_ID=job" in marks for marks in marked) == ended_first

@@ -110,8 +110,8 @@ class Oracle:
     def starting(self, run: Run, variables: Mapping[str, str], alive: list[Run]) -> int:
         """The agent starts a step; `alive` are those that still run, whoever started them. How often it was run."""
         name = f"step {run.step} of {run.job_id} #{run.number} (attempt {run.attempt})"
-        if self._world.disk.faulted:  # no journal, no memory of another execution's handler that outlived its agent
-            alive = [each for each in alive if (each.job_id, each.number) == (run.job_id, run.number)]
+        if self._world.disk.faulted:
+            alive = [each for each in alive if self._is_remembered(each, run)]
         if alive:
             others = ", ".join(f"{each.step} of {each.job_id} #{each.number}" for each in alive)
             raise Violation(f"two at once: {name} is started beside {others}")
@@ -131,6 +131,13 @@ class Oracle:
             raise Violation(f"{name} is started, but these steps before it are not done: {missing}")
         before.append(run)
         return len(same)
+
+    def _is_remembered(self, alive: Run, run: Run) -> bool:
+        """Without a journal, what was cancelled while no agent ran is not: its handler may outlive it."""
+        if (alive.job_id, alive.number) == (run.job_id, run.number):
+            return True
+        execution = self._world.service.find(alive.job_id, alive.number)
+        return execution is not None and execution.by_device and not execution.deleted
 
     def _check_attempts(self, key: Key, run: Run, name: str, before: list[Run], variables: Mapping[str, str]) -> None:
         if self._world.service.has_namesake(run.job_id, run.number):

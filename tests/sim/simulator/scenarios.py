@@ -381,6 +381,15 @@ DISKS = (
                 set_up=set_up,
             ),
             Scenario(
+                f"disk-{name}-killed-and-failed",
+                [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+                [BAD, GOOD],
+                handlers={"work": [Behaviour(300.0, deed=KILL_AGENT)]},
+                config={"jobs_on_interrupted": "fail"},
+                set_up=set_up,
+                steady=False,
+            ),
+            Scenario(
                 f"disk-{name}-stopped-and-failed",
                 _one(operation()),
                 [BAD],

@@ -83,6 +83,21 @@ def test_a_state_folder_that_can_not_be_written_stops_no_job(line: Line, state: 
     assert re.match(f"no promise to resume after a restart: .*{word}", details["journal"])
 
 
+def test_without_a_journal_an_interrupted_job_that_is_failed_leaves_nothing_running_beside_the_next(line: Line) -> None:
+    line.thing.state.write_text("a file where the folder should be")
+    line.thing.configure(jobs={"on-interrupted": "fail"})
+    line.write_ledger_handler("long.sh", "sleep 600")
+    line.start_online()
+    job = line.add(own("long.sh"))
+    line.wait_ledger(f"start {job} long.sh 1")
+    line.agent.kill()
+    assert line.family(job)
+    line.start_online()
+    ended = line.result(job)
+    assert (ended.status, ended.details["reason"]) == ("FAILED", "Interrupted by restart")
+    assert not line.family(job)
+
+
 @needs_root
 def test_a_disk_that_has_room_again_is_used_again(line: Line) -> None:
     """No restart is needed, and no word about the journal is left."""
