@@ -58,11 +58,29 @@ def judge(result: StepResult, action: Action) -> tuple[bool, str]:
 
 
 def asks_for_reboot(action: Action) -> bool:
-    """Whether the action's own words are a reboot of the board: then the board's being back is its success.
+    """Whether the action's own words reboot the board, or switch it off: then the board's being back is its success.
 
-    A handler that reboots among other things is started again instead, and can look at AWS_IOT_JOB_REBOOTED.
+    A handler that does so among other things is started again instead, and can look at AWS_IOT_JOB_REBOOTED.
     """
-    program, words = action.argv[0].rpartition("/")[2], action.argv[1:]
-    if program == "reboot":
-        return True
-    return (program == "shutdown" and "-r" in words) or (program in ("systemctl", "busybox") and "reboot" in words)
+    words = list(action.argv)
+    while words and _base(words[0]) in ("sudo", "doas", "busybox"):
+        del words[0]
+        while words and words[0].startswith("-"):
+            del words[0]
+    if not words:
+        return False
+    program, rest = _base(words[0]), words[1:]
+    if program == "shutdown":
+        return "-c" not in rest and "-k" not in rest  # cancels one; only warns
+    if program == "systemctl":
+        return any(word in _DOWN for word in rest)
+    if program in ("init", "telinit"):
+        return rest[:1] in (["0"], ["6"])
+    return program in _DOWN
+
+
+_DOWN = ("reboot", "poweroff", "halt")
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]

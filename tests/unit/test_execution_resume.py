@@ -5,11 +5,24 @@
 from __future__ import annotations
 
 import pytest
-from execution_world import OPERATION, REBOOT, STEPS, ended, has, offered, outcomes, reporting, running, runs, sends
+from execution_world import (
+    OPERATION,
+    REBOOT,
+    STEPS,
+    command,
+    ended,
+    has,
+    offered,
+    outcomes,
+    reporting,
+    running,
+    runs,
+    sends,
+)
 
 from dc import jsonlib
 from dc.jobs import effects as fx
-from dc.jobs.document import Document
+from dc.jobs.document import Document, parse
 from dc.jobs.execution import Execution
 from dc.jobs.record import CLAIMING, REPORTING, recorded_key
 
@@ -72,6 +85,35 @@ def test_a_stop_between_steps_goes_on_with_the_next_step_as_its_first_attempt() 
     e, _ = resumed(written(before), STEPS)
     (run,) = runs(e.handle(fx.ACCEPTED))
     assert (run.index, run.attempt) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "down"),
+    [
+        ("reboot", True),
+        ("/sbin/reboot,-f", True),
+        ("sudo,-n,reboot", True),
+        ("busybox,reboot", True),
+        ("poweroff", True),
+        ("halt,-p", True),
+        ("shutdown,-r,now", True),
+        ("shutdown,-h,+1", True),
+        ("shutdown,-c", False),
+        ("systemctl,--no-wall,poweroff", True),
+        ("systemctl,restart,reboot.service", False),
+        ("init,6", True),
+        ("telinit,3", False),
+        ("sudo", False),
+        ("echo,reboot", False),
+        ("my-reboot", False),
+    ],
+)
+def test_a_step_that_took_the_board_down_is_done_when_the_board_is_back(words: str, down: bool) -> None:
+    document = parse({"version": "1.0", "steps": [command(words)], "finalStep": command("after")})
+    before = running(document)
+    e, effects = resumed(written(before), document, rebooted=True)
+    assert (e.step, e.attempt) == ((1, 1) if down else (0, 2)), words
+    assert sends(effects)[0].status == "IN_PROGRESS"
 
 
 def test_attempts_have_a_bound() -> None:
