@@ -16,6 +16,7 @@ import time
 
 from dc.jobs import cgroup
 
+MAX_GRACE = 10.0  # the agent does nothing else meanwhile: watchdogs wait, and so does whoever wants to stop it
 _POLL_SECONDS = 0.02
 _AFTER_KILL_SECONDS = 2.0
 
@@ -77,10 +78,10 @@ def signal_all(marked: tuple[str, ...], signal: int) -> bool:
 
 
 def end(marked: tuple[str, ...], grace: float) -> bool:
-    """SIGTERM, `grace` seconds, SIGKILL; whether there was anything to end. Blocks: for the start of the agent only."""
+    """SIGTERM, `grace` seconds but at most MAX_GRACE, SIGKILL; whether there was anything to end. Blocks."""
     if not signal_all(marked, _signal.SIGTERM):
         return False
-    until = time.monotonic() + grace
+    until = time.monotonic() + min(grace, MAX_GRACE)
     while find(marked) and time.monotonic() < until:
         time.sleep(_POLL_SECONDS)
     until = time.monotonic() + _AFTER_KILL_SECONDS

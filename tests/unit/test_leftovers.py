@@ -64,6 +64,18 @@ def test_what_is_left_gets_sigterm_and_is_gone_afterwards(left: Left) -> None:
     assert left.status(pid) == -signal.SIGTERM
 
 
+def test_an_hour_of_grace_does_not_hold_the_agent_for_an_hour(
+    left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog would end it before it came to SIGKILL, and the next agent too."""
+    monkeypatch.setattr(leftovers, "MAX_GRACE", 0.1)
+    ready = tmp_path / "ready"
+    pid = left.start(f"trap '' TERM; : > {ready}; while :; do sleep 0.01; done")
+    left.until(ready.exists)
+    assert leftovers.end(MARKED, 3600.0)
+    assert left.status(pid) == -signal.SIGKILL
+
+
 def test_it_may_tidy_up_within_the_grace(left: Left, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     pid = left.start(f"trap 'sleep 0.1; exit 7' TERM; : > {ready}; while :; do sleep 0.01; done")
