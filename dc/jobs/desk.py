@@ -67,7 +67,7 @@ class Desk:
                 refusal = unmet_condition(document, gather(self._config.thing_name))
         except DocumentError as error:
             refusal = error
-        self._deeds.seconds_left = offer.seconds_left
+        self._deeds.seconds_left = self._seconds_left(offer)
         self.current = Execution(
             offer.job_id, offer.number, offer.version, document, queued_at=offer.queued_at, online=online
         )
@@ -81,6 +81,12 @@ class Desk:
             self.event(fx.RESUME, fx.Resumption(begun, rebooted, rerun, self._config.jobs_max_attempts))
         else:
             self.event(fx.BEGIN)
+
+    def _seconds_left(self, offer: protocol.Offer) -> int | None:
+        """Until AWS times the execution out; None also for a timer that an earlier agent's update may have started, and
+        that every update starts anew."""
+        own = offer.version > 2 and (offer.seconds_left or 0) <= self._config.jobs_step_timeout * 60
+        return None if own else offer.seconds_left
 
     def end_leftovers(self, record: dict[str, object]) -> None:
         """Before anything else: what the execution of `record` left running when its agent was killed. Blocks."""

@@ -25,6 +25,7 @@ class Bench:
     def __init__(self) -> None:
         config = Config({setting.name: setting.default for setting in SETTINGS}, {})
         config.thing_name, config.handler_directory = THING, "/nonexistent/jobs"
+        self.config = config
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.timers: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self.lines: list[str] = []
@@ -159,3 +160,19 @@ def test_a_claim_whose_details_are_refused_is_made_without(bench: Bench) -> None
     assert "statusDetails" not in bench.published[-1][1]
     bench.answer("accepted")
     assert bench.feature._current() is not None
+
+
+@pytest.mark.parametrize(
+    ("version", "left", "deadline"),
+    [(2, 100, True), (5, 100, False), (5, 700, True)],
+    ids=["AWS's timer", "maybe the step timer of an earlier agent", "longer than that timer"],
+)
+def test_a_timer_that_each_update_starts_anew_is_no_deadline(
+    bench: Bench, version: int, left: int, deadline: bool
+) -> None:
+    bench.config.jobs_step_timeout = 10
+    execution = {"jobId": "one", "versionNumber": version, "jobDocument": {"operation": "echo"}}
+    bench.receive("notify-next", {"execution": {**execution, "approximateSecondsBeforeTimedOut": left}})
+    bench.answer("accepted")
+    assert bench.published[-1][1]["stepTimeoutInMinutes"] == 10
+    assert (("jobs", "job") in bench.timers) == deadline
