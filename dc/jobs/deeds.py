@@ -125,7 +125,7 @@ class Deeds:
             self._told = told(e, self._boot)
             pairs = {**pairs, "resume": self._told}
             if self._journal.degraded:
-                pairs["journal"] = last_units(f"no promise to resume after a restart: {self._journal.degraded}")
+                pairs["journal"] = last_units(clean(f"no promise to resume after a restart: {self._journal.degraded}"))
         token = self.token(effect.serial)
         timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
         payload = protocol.update_request(effect.status, pairs, effect.version, e.number, token, timeout)

@@ -236,3 +236,11 @@ def test_what_the_cloud_knows_of_may_have_left_processes(
     monkeypatch.setattr(leftovers, "end", end)
     World(journalled, jobs_on_interrupted="fail").take(OPERATION, INTERRUPTED)
     assert any("AWS_IOT_JOB_ID=job" in marks for marks in marked) == ended_first
+
+
+def test_a_state_folder_whose_name_is_no_text_stops_no_job() -> None:
+    """As it comes from HOME or a flag in another encoding."""
+    world = World({}, broken=True)
+    world.journal.path = "/state-\udcff/jobs.journal"
+    world.take(OPERATION)
+    assert "/state- /jobs.journal" in world.updates[0]["statusDetails"]["journal"]
