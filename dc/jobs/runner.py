@@ -57,7 +57,7 @@ class Runner:
         self.started = True
         try:
             command = self._handlers.command(action, job)
-        except (HandlerError, ValueError) as error:  # ValueError: a name that this locale can't write
+        except (HandlerError, ValueError, OSError) as error:  # ValueError: a name that this locale can't write
             self._fail(str(error))
             return
         self._logged = {"stdout": 0, "stderr": 0}

@@ -104,3 +104,14 @@ def test_a_file_that_can_not_be_executed_ends_the_step_with_the_reason(
     (tmp_path / "text").rename(tmp_path / "bin" / "text")
     result, _ = run(str(tmp_path / "bin" / "text"))
     assert "without a #! line" in result.error
+
+
+def test_a_handler_directory_that_vanishes_while_it_is_looked_at_fails_the_step(
+    run: Callable[..., tuple[StepResult, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(self: Handlers, action: object, job: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/jobs")
+
+    monkeypatch.setattr(Handlers, "command", vanish)
+    result, _ = run("echo")
+    assert "No such file or directory: '/jobs'" in result.error
