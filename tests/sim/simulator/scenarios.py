@@ -80,6 +80,9 @@ def _whole(world: World) -> None:
 
 
 THREE = steps("first", "second", final="last")
+TWO = [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))]
+FAIL = {"jobs_on_interrupted": "fail"}
+CUTS = {"second": [Behaviour(30.0, deed=CUT)]}
 REBOOT_STEPS = steps("first", "reboot", "last")
 REBOOTS = {"reboot": [Behaviour(90.0, deed=REBOOT)]}
 STUBBORN = Behaviour(40.0, stubborn=True)
@@ -158,7 +161,7 @@ CANCELS = (
     ),
     Scenario(
         "cancelled-and-nobody-told",
-        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+        TWO,
         ["CANCELED", GOOD],
         handlers={"work": [LONG]},
         happenings=[(4.0, _cancel)],
@@ -167,7 +170,7 @@ CANCELS = (
     ),
     Scenario(
         "deleted-during",
-        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+        TWO,
         ["DELETED", GOOD],
         handlers={"work": [LONG]},
         happenings=[(4.0, _delete)],
@@ -322,24 +325,14 @@ RESTARTS = (
         [BAD],
         handlers={"work": [LONG]},
         happenings=[(9.0, _stop)],
-        config={"jobs_on_interrupted": "fail"},
+        config=FAIL,
         steady=False,
     ),
     Scenario(
         "restarts-the-agent", _one(THREE), [GOOD], handlers={"second": [Behaviour(30.0, deed=STOP_AGENT), Behaviour()]}
     ),
-    Scenario(
-        "kills-the-agent-for-ever",
-        _one(THREE),
-        [BAD],
-        handlers={"second": [Behaviour(30.0, deed=KILL_AGENT)]},
-    ),
-    Scenario(
-        "cuts-the-power-for-ever",
-        [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
-        [BAD, GOOD],
-        handlers={"work": [Behaviour(30.0, deed=CUT)]},
-    ),
+    Scenario("kills-the-agent-for-ever", _one(THREE), [BAD], handlers={"second": [Behaviour(30.0, deed=KILL_AGENT)]}),
+    Scenario("cuts-the-power-for-ever", TWO, [BAD, GOOD], handlers={"work": [Behaviour(30.0, deed=CUT)]}),
     Scenario("reboot-command", _one(REBOOT_STEPS), [GOOD], handlers=REBOOTS),
     Scenario(
         "reboot-command-returns",
@@ -362,10 +355,7 @@ DISKS = (
     Scenario("disk-full-for-a-while", _one(THREE), [GOOD], happenings=[(2.0, _short), (6.0, _whole)]),
     Scenario("disk-short-writes", [(1.0, Job("one", THREE)), (2.0, Job("two", THREE))], [GOOD, GOOD], set_up=_short),
     Scenario(
-        "disk-unreadable-at-the-restart",
-        _one(THREE),
-        [GOOD],
-        happenings=[(4.0, _unreadable), (4.5, _stop), (20.0, _whole)],
+        "disk-unreadable-at-the-restart", _one(THREE), [GOOD], happenings=[(4, _unreadable), (4.5, _stop), (20, _whole)]
     ),
     *(
         scenario
@@ -373,21 +363,15 @@ DISKS = (
         for scenario in (
             Scenario(f"disk-{name}-reboot", _one(operation("reboot")), [GOOD], handlers=REBOOTS, set_up=set_up),
             Scenario(f"disk-{name}-reboot-in-steps", _one(REBOOT_STEPS), [GOOD], handlers=REBOOTS, set_up=set_up),
-            Scenario(
-                f"disk-{name}-power-cut-for-ever",
-                _one(steps("first", "second")),
-                [BAD],
-                handlers={"second": [Behaviour(30.0, deed=CUT)]},
-                set_up=set_up,
-            ),
+            Scenario(f"disk-{name}-power-cut-for-ever", _one(THREE), [BAD], handlers=CUTS, set_up=set_up),
             Scenario(
                 f"disk-{name}-killed-and-failed",
-                [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))],
+                TWO,
                 [BAD, GOOD],
                 handlers={"work": [Behaviour(300.0, deed=KILL_AGENT)]},
-                config={"jobs_on_interrupted": "fail"},
-                set_up=set_up,
+                config=FAIL,
                 steady=False,
+                set_up=set_up,
             ),
             Scenario(
                 f"disk-{name}-stopped-and-failed",
@@ -395,9 +379,9 @@ DISKS = (
                 [BAD],
                 handlers={"work": [LONG]},
                 happenings=[(9.0, _stop)],
-                config={"jobs_on_interrupted": "fail"},
-                set_up=set_up,
+                config=FAIL,
                 steady=False,
+                set_up=set_up,
             ),
         )
     ),

@@ -82,6 +82,24 @@ def _succeeded(execution: Execution) -> None:
     assert execution.status == "SUCCEEDED", execution.details
 
 
+def _reboots_once_between_two_steps(board: Board) -> None:
+    line = board.line
+    line.write_ledger_handler("note.sh", "")
+    document = steps(
+        run_handler("note.sh", name="before"),
+        run_command("reboot", name="reboot"),
+        run_handler("note.sh", name="after"),
+    )
+    job = line.add(document)
+    board.reboot_when_asked(job)
+    _succeeded(line.result(job))
+    assert [row for row in line.ledger() if row.startswith("start")] == [
+        f"start {job} before 1",
+        f"start {job} after 1",
+    ]
+    assert board.asked == ["reboot"]
+
+
 @needs_root
 def test_a_sample_handler_that_reboots_succeeds_when_the_board_is_back(board: Board) -> None:
     board.up(FIRST)
@@ -105,44 +123,19 @@ def test_a_reboot_as_the_whole_operation_succeeds_when_the_board_is_back(board: 
 
 @needs_root
 def test_a_reboot_in_the_middle_of_steps_repeats_none_of_them(board: Board) -> None:
-    line = board.line
-    line.write_ledger_handler("note.sh", "")
     board.up(FIRST)
-    document = steps(
-        run_handler("note.sh", name="before"),
-        run_command("reboot", name="reboot"),
-        run_handler("note.sh", name="after"),
-    )
-    job = line.add(document)
-    board.reboot_when_asked(job)
-    _succeeded(line.result(job))
-    assert [row for row in line.ledger() if row.startswith("start")] == [
-        f"start {job} before 1",
-        f"start {job} after 1",
-    ]
-    assert board.asked == ["reboot"]
+    _reboots_once_between_two_steps(board)
 
 
 @needs_root
 @pytest.mark.parametrize("journal", ["in memory", "not writable"])
 def test_a_board_that_can_keep_no_journal_is_rebooted_only_once(board: Board, journal: str) -> None:
     """What the cloud was told of the step takes the journal's place; else the board would reboot for ever."""
-    line = board.line
-    line.write_ledger_handler("note.sh", "")
     board.in_memory = journal == "in memory"
     if not board.in_memory:
-        line.thing.state.write_text("a file where the folder should be")
+        board.line.thing.state.write_text("a file where the folder should be")
     board.up(FIRST)
-    job = line.add(
-        steps(run_handler("note.sh", name="before"), run_command("reboot"), run_handler("note.sh", name="after"))
-    )
-    board.reboot_when_asked(job)
-    _succeeded(line.result(job))
-    assert [row for row in line.ledger() if row.startswith("start")] == [
-        f"start {job} before 1",
-        f"start {job} after 1",
-    ]
-    assert board.asked == ["reboot"]
+    _reboots_once_between_two_steps(board)
 
 
 @needs_root
