@@ -63,12 +63,12 @@ class Mosquitto(Child):
 
     _called, _error = "mosquitto", MosquittoError
 
-    def __init__(self, *, port: int = 0, hosts: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, hosts: tuple[str, ...] = (), more: tuple[str, ...] = ()) -> None:
         self._hosts = hosts
         self._addresses = ("127.0.0.1", *more)
         self._temporary = tempfile.TemporaryDirectory(prefix="mosquitto-")
         self.folder = Path(self._temporary.name)
-        self.port = port or free_port()
+        self.port = free_port()
         self.authority = Authority()
 
     def __enter__(self) -> Mosquitto:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import ssl
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ from localcloud.scripted import SILENCE, ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
+from tests.system.harness.namespaces import localhost_is
 from tests.system.harness.skips import needs_root
-from tests.system.harness.sockets import serving
+from tests.system.harness.sockets import relay, serving
 from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
 
 ALPN = "x-amzn-mqtt-ca"
@@ -111,35 +113,39 @@ def test_an_agent_started_before_its_broker_connects_when_it_is_there(broker: Mo
 
 
 @needs_root
-def test_without_a_port_443_is_tried_first_and_8883_when_that_is_refused(target: str, tmp_path: Path) -> None:
-    with Mosquitto(port=8883) as broker, ScriptedJobs(broker.make_service()) as jobs:
-        thing = broker.make_thing("device", tmp_path / "device")
-        thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
-        agent = Agent(target, thing).start()
-        try:
-            jobs.wait_requests("start-next", timeout=JOB_SECONDS)
-            assert agent.log().index("connecting to localhost:443") < agent.log().index("connecting to localhost:8883")
-            assert "localhost:443: nothing listens there" in agent.log()
-        finally:
-            agent.finish()
+def test_without_a_port_443_is_tried_first_and_8883_when_that_is_refused(
+    broker: Mosquitto, jobs: ScriptedJobs, one: Agent, address: str, tmp_path: Path
+) -> None:
+    one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+    with serving(relay(broker.port), address, 8883):
+        one.start(prefix=localhost_is(address, tmp_path))
+        jobs.wait_requests("start-next", timeout=JOB_SECONDS)
+        assert one.log().index("connecting to localhost:443") < one.log().index("connecting to localhost:8883")
+        assert "localhost:443: nothing listens there" in one.log()
+        one.finish()
 
 
 @needs_root
-def test_port_443_is_asked_for_mqtt_by_alpn_and_8883_is_not(target: str, tmp_path: Path) -> None:
+def test_port_443_is_asked_for_mqtt_by_alpn_and_8883_is_not(
+    broker: Mosquitto, one: Agent, address: str, tmp_path: Path
+) -> None:
     """Two listeners that only note what the agent offers in its first TLS message."""
-    with Mosquitto() as broker, _listener(broker, 443) as secure, _listener(broker, 8883) as plain:
-        thing = broker.make_thing("device", tmp_path / "device")
-        thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
-        agent = Agent(target, thing).start()
-        try:
-            wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
-        finally:
-            agent.finish()
-        assert (secure[0], plain[0]) == (ALPN, None)
+    one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+    with _listener(broker, address, 443) as secure, _listener(broker, address, 8883) as plain:
+        one.start(prefix=localhost_is(address, tmp_path))
+        wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
+        one.finish()
+    assert (secure[0], plain[0]) == (ALPN, None)
+
+
+@pytest.fixture
+def address() -> str:
+    """A loopback address whose ports nobody else has: suites that run side by side need the same ones."""
+    return f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
 
 
 @contextlib.contextmanager
-def _listener(broker: Mosquitto, port: int) -> Iterator[list[str | None]]:
+def _listener(broker: Mosquitto, address: str, port: int) -> Iterator[list[str | None]]:
     """Accept TLS connections with the broker's certificate; yield the list of chosen ALPN protocols."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(broker.folder / "server.pem", broker.folder / "server.key")
@@ -152,7 +158,7 @@ def _listener(broker: Mosquitto, port: int) -> Iterator[list[str | None]]:
         with context.wrap_socket(connection, server_side=True) as tls:
             chosen.append(tls.selected_alpn_protocol())
 
-    with serving(answer, port=port):
+    with serving(answer, address, port):
         yield chosen
 
 

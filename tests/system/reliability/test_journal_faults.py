@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.journal import FILE_NAME
+from tests.system.harness.namespaces import mounted
 from tests.system.harness.skips import needs_root
 from tests.system.harness.station import operation, own
 from tests.system.reliability.line import Line
-from tests.system.reliability.namespaces import mounted
 
 
 def _written_to(line: Line, content: bytes) -> Path:

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.waiting import wait_until
+from tests.system.harness.namespaces import mounted
 from tests.system.harness.skips import needs_root
 from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, operation, own, run_handler, steps
 from tests.system.reliability.line import Line
-from tests.system.reliability.namespaces import mounted
 
 NOBODY = 65534
 PROCESSES = 1000  # enough for all that nobody runs here

@@ -33,6 +33,13 @@ def _run(*words: str) -> None:
     subprocess.run(words, check=True, capture_output=True, text=True)
 
 
+def localhost_is(address: str, folder: Path) -> tuple[str, ...]:
+    """Words before a command for which "localhost" is `address`."""
+    hosts = folder / "hosts"
+    hosts.write_text(f"{address} localhost\n")
+    return mounted(f"mount --bind {hosts} /etc/hosts")
+
+
 class Wire:
     """A network namespace that only reaches `address`, on this side of the wire; "localhost" there means that address."""
 
@@ -42,7 +49,7 @@ class Wire:
         # 198.18.0.0/15 is set aside for tests of networks (RFC 2544).
         net = f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}.{4 * secrets.randbelow(64)}".rsplit(".", 1)
         self.address, self._there = (f"{net[0]}.{int(net[1]) + n}" for n in (1, 2))
-        self._hosts = folder / "hosts"
+        self._folder = folder
 
     def __enter__(self) -> Wire:
         _run("ip", "netns", "add", self._name)
@@ -65,8 +72,7 @@ class Wire:
     @property
     def prefix(self) -> tuple[str, ...]:
         """Words before a command that run it at the far end."""
-        self._hosts.write_text(f"{self.address} localhost\n")
-        return ("ip", "netns", "exec", self._name, *mounted(f"mount --bind {self._hosts} /etc/hosts"))
+        return ("ip", "netns", "exec", self._name, *localhost_is(self.address, self._folder))
 
     def cut(self) -> None:
         """Every packet is lost, and nobody is told."""
