@@ -59,7 +59,7 @@ def ensure_host_packages(builder: Builder) -> None:
 
 
 class Build:
-    """One run: the stages that all targets share, then target by target."""
+    """One run: the stages that all targets share, then each target's."""
 
     def __init__(self, builder: Builder, locked: bool, features: tuple[str, ...], dist: Path) -> None:
         self.builder = builder
@@ -96,17 +96,22 @@ class Build:
         if (ROOT / "LICENSE").exists():
             shutil.copyfile(ROOT / "LICENSE", self.dist / "LICENSES/LICENSE")
 
-    def one(self, target: Target) -> Path:
-        """Build one architecture; returns the file in dist/ARCH/."""
-        builder, arch = self.builder, target.arch
-        builder.say(f"{arch}:")
+    def targets(self, targets: list[Target]) -> None:
+        """Build the architectures, as many at a time as there are cores: half of their stages keep only one busy."""
+        self.builder.each(targets, self._binary, self._deliver)
+
+    def _binary(self, builder: Builder, target: Target) -> Path:
         compiler = zig.compiler(builder, self.tools, target)
         library = cpython.library(builder, self.python, compiler)
         crt = awscrt.libraries(builder, self.crt, compiler)
         module = awscrt.module(builder, self.crt, compiler, crt, library)
         json = orjson.library(builder, self.rust, self.orjson, compiler)
         parts = [library, module, crt, json, allocator.library(builder, self.musl, compiler)]
-        folder = nuitka.binary(builder, self.python, compiler, parts, self.tools, self.features)
+        return nuitka.binary(builder, self.python, compiler, parts, self.tools, self.features)
+
+    def _deliver(self, target: Target, folder: Path) -> None:
+        """To dist/ARCH/: the file, its symbols, its bill of materials."""
+        arch = target.arch
         out = self.dist / arch
         out.mkdir(parents=True, exist_ok=True)
         for name in (nuitka.NAME, f"{nuitka.NAME}.debug"):
@@ -115,13 +120,12 @@ class Build:
             shutil.copy2(folder / name, fresh)
             fresh.rename(out / name)
         size = (out / nuitka.NAME).stat().st_size
-        builder.say(f"  {out / nuitka.NAME}: {size:,} bytes")
+        self.builder.say(f"  {out / nuitka.NAME}: {size:,} bytes")
         components.write_sbom(self.components, self.tools, out / nuitka.NAME, nuitka.version(), arch)
         if size > target.max_bytes and self.features == nuitka.FEATURES:
             raise BuildError(
                 f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted (toolchains/targets/{arch}.toml)"
             )
-        return out / nuitka.NAME
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -135,7 +139,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--locked", action="store_true", help="refuse Debian packages of another version than the pinned one"
     )
-    parser.add_argument("--jobs", type=int, default=None, help="commands at once (default: one per core)")
+    parser.add_argument(
+        "--jobs", type=int, default=None, help="commands at once, of each of so many targets (default: one per core)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show the output of every command")
     parser.add_argument(
         "--cache", type=Path, default=default_cache(), help=f"the cache folder (also: {CACHE_VARIABLE})"
@@ -154,8 +160,7 @@ def main(argv: list[str]) -> int:
     try:
         targets = [Target(os.uname().machine if arch == "host" else arch) for arch in options.arch or ARCHES]
         build = Build(builder, options.locked, features, options.dist.resolve())
-        for target in targets:
-            build.one(target)
+        build.targets(targets)
         build.licences()
         builder.prune()
     except BuildError as error:

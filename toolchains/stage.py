@@ -9,6 +9,7 @@ deleting the cache, or any part of it, only costs time. A lock per stage keeps t
 from __future__ import annotations
 
 import ast
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -19,8 +20,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 CACHE_VARIABLE = "DC_BUILD_CACHE"
 KEY_LENGTH = 16
@@ -29,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "toolchains"
 # Read when the program starts: a recipe edited during a build is not the one that ran.
 _RECIPES = {file.stem: file.read_text(encoding="utf-8") for file in HERE.glob("*.py")}
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class BuildError(Exception):
@@ -70,13 +75,69 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return environment
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Commands:
+    """What runs for the build, of all its threads: each command in a process group of its own, all ended by `stop`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self, words: list[str], cwd: Path | None, environment: dict[str, str], output: IO[bytes] | None) -> int:
+        """The exit status. The command ends with the build if that is interrupted."""
+        came: list[int] = []
+        here = threading.current_thread() is threading.main_thread()
+        # A signal's exception inside Popen would leave a child behind that nobody knows of: hold it until Popen returns.
+        held = {n: signal.signal(n, lambda number, _: came.append(number)) for n in _ENDING} if here else {}
+        try:
+            child = self._start(words, cwd, environment, output)
+        finally:
+            for number, handler in held.items():
+                signal.signal(number, handler)
+        try:
+            for signum in came:
+                signal.raise_signal(signum)
+            return child.wait()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
+            raise
+        finally:
+            with self._lock:
+                self._running.remove(child)
+
+    def _start(
+        self, words: list[str], cwd: Path | None, environment: dict[str, str], output: IO[bytes] | None
+    ) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise BuildError("the build was stopped")
+            child = subprocess.Popen(
+                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+            )
+            self._running.add(child)
+            return child
+
+    def stop(self) -> None:
+        """End what runs, and let nothing more begin."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGTERM)
+
+
 class Builder:
     """Runs stages and prints one line for each: name, seconds, cached or built.
 
-    `cache` is the cache folder, `jobs` how many commands may run at once.
+    `cache` is the cache folder, `jobs` how many commands a stage may run at once. One thread's own; see `each`.
     """
 
     def __init__(self, cache: Path, jobs: int | None = None, verbose: bool = False) -> None:
+        self._commands = _Commands()
         self.cache = cache
         self.jobs = jobs or os.cpu_count() or 1
         self.verbose = verbose
@@ -84,8 +145,31 @@ class Builder:
         for part in ("tmp", "logs", "locks"):
             (cache / part).mkdir(parents=True, exist_ok=True)
 
+    def each(
+        self, items: Iterable[_Item], work: Callable[[Builder, _Item], _Result], then: Callable[[_Item, _Result], None]
+    ) -> None:
+        """`work(builder, item)` for every item, `jobs` of them at a time, each with a builder of its own; and, here, one after
+        the other, `then(item, result)`. When one of them fails, or all are interrupted, the commands of the others end.
+        """
+        with ThreadPoolExecutor(self.jobs) as pool:
+            made = {pool.submit(work, self._sibling(), item): item for item in items}
+            try:
+                for future in as_completed(made):
+                    then(made[future], future.result())
+            except BaseException:
+                self._commands.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _sibling(self) -> Builder:
+        other = Builder(self.cache, self.jobs, self.verbose)
+        other._commands = self._commands
+        return other
+
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        """One line for whoever watches."""
+        sys.stderr.write(f"{text}\n")  # in one piece: other threads have something to say too
+        sys.stderr.flush()
 
     def stage(self, name: str, inputs: Sequence[str | Path], build: Callable[[Path], None]) -> Path:
         """The folder of stage `name`, made by `build(folder)` unless a folder for the same inputs is there.
@@ -155,7 +239,7 @@ class Builder:
             log.flush()
             output = None if self.verbose else log
             try:
-                status = _run(words, cwd, environment, output)
+                status = self._commands.run(words, cwd, environment, output)
             except FileNotFoundError as error:
                 raise BuildError(
                     f"{words[0]}: no such command ({error}); see 'What you need' in docs/building.md"
@@ -163,32 +247,6 @@ class Builder:
         if status:
             tail = self.log_file.read_text(errors="replace").splitlines()[-40:]
             raise BuildError("\n".join([*tail, f"'{words[0]}' ended with {status}; whole log: {self.log_file}"]))
-
-
-_ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-def _run(words: list[str], cwd: Path | None, environment: dict[str, str], output: IO[bytes] | None) -> int:
-    """Run a command in a process group of its own, which ends with it if the build is interrupted."""
-    came: list[int] = []
-    here = threading.current_thread() is threading.main_thread()
-    # A signal's exception inside Popen would leave a child behind that nobody knows of: hold it until Popen returns.
-    held = {n: signal.signal(n, lambda number, _: came.append(number)) for n in _ENDING} if here else {}
-    try:
-        child = subprocess.Popen(
-            words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
-        )
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
-    try:
-        for signum in came:
-            signal.raise_signal(signum)
-        return child.wait()
-    except BaseException:
-        os.killpg(child.pid, signal.SIGTERM)
-        child.wait()
-        raise
 
 
 def unpack(builder: Builder, archive: Path, into: Path) -> Path:

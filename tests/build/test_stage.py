@@ -102,24 +102,43 @@ def test_a_command_that_is_not_installed_points_to_the_documentation(builder: Bu
         builder.stage("part", ["input"], lambda work: builder.run(["no-such-command-here"]))
 
 
-def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path) -> None:
+ONE = "builder.stage('part', [], lambda work: builder.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '/one; sleep 600; true']))"
+TWO = """
+def work(own, name):
+    return own.stage(name, [], lambda work: own.run(['sh', '-c', f'echo $$ > {sys.argv[2]}/{name}; sleep 600; true']))
+builder.each(['one', 'two'], work, print)
+"""
+
+
+@pytest.mark.parametrize(("commands", "names"), [(ONE, ["one"]), (TWO, ["one", "two"])], ids=["one", "two at once"])
+def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path, commands: str, names: list[str]) -> None:
     program = (
         "import signal, sys; from pathlib import Path; from toolchains.stage import KEPT, ROOT, Builder\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
-        "builder = Builder(Path(sys.argv[1]))\n"
-        "builder.stage('part', [], lambda work: builder.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '; sleep 600; true']))\n"
+        f"builder = Builder(Path(sys.argv[1]), jobs=2)\n{commands}\n"
     )
-    pid_file = tmp_path / "pid"
+    pids = [tmp_path / name for name in names]
     build = subprocess.Popen(
-        [sys.executable, "-c", program, tmp_path / "cache", pid_file], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", program, tmp_path / "cache", tmp_path], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     try:
-        until(lambda: pid_file.exists() and pid_file.read_text(encoding="ascii").strip() != "")
-        group = int(pid_file.read_text(encoding="ascii"))
+        until(lambda: all(file.exists() and file.read_text(encoding="ascii").strip() for file in pids))
+        groups = [int(file.read_text(encoding="ascii")) for file in pids]
     finally:
         build.terminate()
     assert build.wait(timeout=30) == 143
-    until(lambda: not group_lives(group))  # zombies that nobody reaps yet do not count
+    until(lambda: not any(group_lives(group) for group in groups))  # zombies that nobody reaps yet do not count
+
+
+def test_when_one_of_several_fails_the_others_are_ended_and_the_reason_is_told(builder: Builder) -> None:
+    builder.jobs = 2
+
+    def work(own: Builder, script: str) -> Path:
+        return own.stage(script.split()[0], [], lambda _: own.run(["sh", "-c", script]))
+
+    with pytest.raises(BuildError, match="what went wrong"):
+        builder.each(["sleep 600; true", "echo what went wrong; exit 3"], work, lambda script, folder: None)
+    assert not [p for p in builder.cache.iterdir() if p.name not in OWN_FOLDERS]
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
