@@ -113,7 +113,7 @@ builder.each(['one', 'two'], work, print)
 @pytest.mark.parametrize(("commands", "names"), [(ONE, ["one"]), (TWO, ["one", "two"])], ids=["one", "two at once"])
 def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path, commands: str, names: list[str]) -> None:
     program = (
-        "import signal, sys; from pathlib import Path; from toolchains.stage import KEPT, ROOT, Builder\n"
+        "import signal, sys; from pathlib import Path; from toolchains.stage import Builder\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
         f"builder = Builder(Path(sys.argv[1]), jobs=2)\n{commands}\n"
     )

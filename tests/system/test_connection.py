@@ -118,11 +118,13 @@ def test_without_a_port_443_is_tried_first_and_8883_when_that_is_refused(
 ) -> None:
     one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
     with serving(relay(broker.port), address, 8883):
-        one.start(prefix=localhost_is(address, tmp_path))
-        jobs.wait_requests("start-next", timeout=JOB_SECONDS)
-        assert one.log().index("connecting to localhost:443") < one.log().index("connecting to localhost:8883")
-        assert "localhost:443: nothing listens there" in one.log()
-        one.finish()
+        try:
+            one.start(prefix=localhost_is(address, tmp_path))
+            jobs.wait_requests("start-next", timeout=JOB_SECONDS)
+            assert one.log().index("connecting to localhost:443") < one.log().index("connecting to localhost:8883")
+            assert "localhost:443: nothing listens there" in one.log()
+        finally:
+            one.finish()  # before the relay, which passes on until one side closes
 
 
 @needs_root
@@ -132,9 +134,11 @@ def test_port_443_is_asked_for_mqtt_by_alpn_and_8883_is_not(
     """Two listeners that only note what the agent offers in its first TLS message."""
     one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
     with _listener(broker, address, 443) as secure, _listener(broker, address, 8883) as plain:
-        one.start(prefix=localhost_is(address, tmp_path))
-        wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
-        one.finish()
+        try:
+            one.start(prefix=localhost_is(address, tmp_path))
+            wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
+        finally:
+            one.finish()
     assert (secure[0], plain[0]) == (ALPN, None)
 
 
