@@ -10,4 +10,4 @@ FEATURES = ("jobs",)
 
 # First word of the command line -> module whose main(arguments) -> exit status runs instead of the agent.
 # "--internal-run-as" is how the agent starts a command as another user: it must not read any configuration.
-COMMANDS = {"--internal-run-as": "dc.jobs.trampoline"}
+COMMANDS = {"--internal-run-as": "dc.jobs.run.become"}

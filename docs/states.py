@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dc.jobs import effects, record
-from dc.jobs.execution import TABLE
+from dc.jobs.core import events
+from dc.jobs.core import state as states
+from dc.jobs.core.execution import TABLE
 
 TARGET = Path(__file__).resolve().with_name("states.md")
 COMMAND = "make docs"
@@ -17,7 +18,7 @@ _CONSTANT = re.compile(r'^([A-Z_]+) = "\1"(?:  # (.*))?$', re.MULTILINE)
 
 _TEXT = """<!-- SPDX-FileCopyrightText: The aws-iot-device-client authors -->
 <!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- Generated from TABLE in dc/jobs/execution.py by `{command}`; a test fails when it is stale. -->
+<!-- Generated from TABLE in dc/jobs/core/execution.py by `{command}`; a test fails when it is stale. -->
 # The life of one job execution
 
 ```mermaid
@@ -55,8 +56,8 @@ def render() -> str:
     return _TEXT.format(
         command=COMMAND,
         edges="\n".join(_edges()),
-        states="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(record.__file__).items()),
-        events="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(effects.__file__).items()),
+        states="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(states.__file__).items()),
+        events="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(events.__file__).items()),
         transitions="\n".join(
             f"| {state} | {event} | {', '.join(targets)} | `{act.__name__}` |"
             for (state, event), (act, targets) in TABLE.items()

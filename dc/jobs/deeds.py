@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 
 from dc.connection import jittered
-from dc.jobs import effects as fx
-from dc.jobs import protocol
-from dc.jobs.outcome import asks_for_reboot
-from dc.jobs.record import further, told
-from dc.jobs.report import BARE, IN_PROGRESS, clean, last_units
+from dc.jobs.core import events as fx
+from dc.jobs.core import messages
+from dc.jobs.core.details import BARE, IN_PROGRESS, clean, last_units
+from dc.jobs.core.outcome import asks_for_reboot
+from dc.jobs.core.state import further, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dc.client import Client
-    from dc.jobs.execution import Execution
+    from dc.jobs.core.execution import Execution
     from dc.jobs.journal import Journal
-    from dc.jobs.runner import Runner
+    from dc.jobs.run.runner import Runner
 
 PART = "jobs"
 PROGRESS_SECONDS = 30.0
@@ -92,7 +92,7 @@ class Deeds:
 
     def end_leftovers(self, job_id: str, number: int) -> None:
         """A handler whose agent was killed lives on: it must be gone before its step is started again. Blocks."""
-        from dc.jobs.leftovers import end
+        from dc.jobs.run.strays import end
 
         variables = mark(self._thing, job_id, number)
         if end(tuple(f"{name}={value}" for name, value in variables.items()), self._config.jobs_stop_grace):
@@ -128,8 +128,8 @@ class Deeds:
                 pairs["journal"] = last_units(clean(f"no promise to resume after a restart: {self._journal.degraded}"))
         token = self.token(effect.serial)
         timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
-        payload = protocol.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
-        self._client.publish(protocol.update_topic(self._thing, e.job_id), payload)
+        payload = messages.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
+        self._client.publish(messages.update_topic(self._thing, e.job_id), payload)
 
     def _arm(self, e: Execution, effect: fx.Arm) -> None:
         seconds = jittered(effect.seconds) if effect.jitter else effect.seconds

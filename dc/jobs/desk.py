@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 
-from dc.jobs import effects as fx
-from dc.jobs import protocol
+from dc.jobs.core import events as fx
+from dc.jobs.core import messages
+from dc.jobs.core.document import DocumentError, parse, unmet_condition
+from dc.jobs.core.execution import Execution, NoTransition
+from dc.jobs.core.state import CLAIMING, RUNNING, STOPPING, recorded_key
 from dc.jobs.deeds import KILL_GRACE_AT_STOP, Deeds
-from dc.jobs.document import DocumentError, parse, unmet_condition
-from dc.jobs.execution import Execution, NoTransition
-from dc.jobs.handlers import Handlers
-from dc.jobs.record import CLAIMING, RUNNING, STOPPING, recorded_key
-from dc.jobs.runner import Runner
+from dc.jobs.run.handlers import Handlers
+from dc.jobs.run.runner import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Desk:
         self.current: Execution | None = None
         self._serial = 0  # goes on from one execution to the next, so that no token comes twice
 
-    def take(self, offer: protocol.Offer, record: dict[str, object], online: bool) -> None:
+    def take(self, offer: messages.Offer, record: dict[str, object], online: bool) -> None:
         """Begin with `offer`; `record` is what the journal knows of it from before a restart, `{}` if nothing."""
         self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
         begun = self._deeds.known(record, offer.details)
@@ -82,7 +82,7 @@ class Desk:
         else:
             self.event(fx.BEGIN)
 
-    def _seconds_left(self, offer: protocol.Offer) -> int | None:
+    def _seconds_left(self, offer: messages.Offer) -> int | None:
         """Until AWS times the execution out; None also for a timer that an earlier agent's update may have started, and
         that every update starts anew."""
         own = offer.version > 2 and (offer.seconds_left or 0) <= self._config.jobs_step_timeout * 60
@@ -99,13 +99,13 @@ class Desk:
         self._log.warn(PART, f"job {record.get('job')}: begun before the restart, but no longer pending")
         self._deeds.forget()
 
-    def answer(self, message: protocol.Accepted | protocol.Refused) -> None:
+    def answer(self, message: messages.Accepted | messages.Refused) -> None:
         """What the cloud said to an update."""
         current = self.current
         awaited = current is not None and current.awaiting and message.job_id == current.job_id
         if current is None or not awaited or message.token != self._deeds.token(current.serial):
             self._log.debug(PART, f"a late or foreign answer about {message.job_id} is ignored")
-        elif isinstance(message, protocol.Accepted):
+        elif isinstance(message, messages.Accepted):
             self.event(fx.ACCEPTED)
         else:
             self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
@@ -155,12 +155,12 @@ class Desk:
         self._ended(execution.key(), outcome)
 
 
-def _meaning(refusal: protocol.Refused) -> tuple[str, object]:
+def _meaning(refusal: messages.Refused) -> tuple[str, object]:
     """The event, and its argument, that a refused update is to the execution."""
-    if refusal.code in protocol.GONE_CODES or refusal.status in protocol.TERMINAL:
+    if refusal.code in messages.GONE_CODES or refusal.status in messages.TERMINAL:
         return fx.GONE, refusal.status
-    if refusal.code == protocol.STALE_CODE:
+    if refusal.code == messages.STALE_CODE:
         return fx.STALE, refusal.version
-    if refusal.code in protocol.BUSY_CODES:
+    if refusal.code in messages.BUSY_CODES:
         return fx.BUSY, None
     return fx.UNFIT, f"{refusal.code}: {refusal.message}"

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 
 from dc.connection import jittered
-from dc.jobs import effects as fx
-from dc.jobs import protocol
+from dc.jobs.core import events as fx
+from dc.jobs.core import messages
 from dc.jobs.journal import Journal
 
 TYPE_CHECKING = False
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dc.client import Client
+    from dc.jobs.core.execution import Execution
     from dc.jobs.desk import Desk
-    from dc.jobs.execution import Execution
-    from dc.jobs.runner import Runner
+    from dc.jobs.run.runner import Runner
 
 PART = "jobs"
 POLL_SECONDS = 3600.0  # a safety net: every loss of a message that is known about is mended sooner
@@ -44,11 +44,11 @@ class JobsFeature:
         self._loop = client.loop
         self._log = client.log
         self._thing = config.thing_name
-        self.filters = protocol.filters(config.thing_name)
+        self.filters = messages.filters(config.thing_name)
         self._runner = runner
         self._journal = journal or Journal(config.state_dir)
         self._made_desk: Desk | None = None
-        self._offer: protocol.Offer | None = None
+        self._offer: messages.Offer | None = None
         self._ended: dict[tuple[str, int, int | float], str] = {}
         self._online = False
         self._nonce = os.urandom(6).hex()
@@ -83,15 +83,15 @@ class JobsFeature:
     def message(self, topic: str, payload: bytes) -> None:
         """A message to one of `filters`, whatever it holds."""
         try:
-            message = protocol.decode(self._thing, topic, payload)
-        except protocol.MessageError as error:
+            message = messages.decode(self._thing, topic, payload)
+        except messages.MessageError as error:
             self._log.warn(PART, f"a message on {topic} is ignored: {error}")
             return
-        if isinstance(message, (protocol.Offer, protocol.Nothing)):
+        if isinstance(message, (messages.Offer, messages.Nothing)):
             self._offered(message)
         elif message.job_id:
             self._desk().answer(message)
-        elif isinstance(message, protocol.Refused):
+        elif isinstance(message, messages.Refused):
             self._ask_refused(message)
 
     def child_changed(self) -> None:
@@ -119,7 +119,7 @@ class JobsFeature:
         self._asks += 1
         self._tokens += 1
         self._asked = f"{self._nonce}-{self._tokens}"
-        self._client.publish(protocol.start_next_topic(self._thing), protocol.start_next_request(self._asked))
+        self._client.publish(messages.start_next_topic(self._thing), messages.start_next_request(self._asked))
         wait = min(ASK_SECONDS * 2 ** min(self._asks - 1, 3), MAX_ASK_SECONDS)
         self._loop.arm(_ASK, wait, self._ask)
 
@@ -128,10 +128,10 @@ class JobsFeature:
         self._asks = 0
         self._loop.arm(_ASK, seconds, self._ask)
 
-    def _ask_refused(self, refusal: protocol.Refused) -> None:
+    def _ask_refused(self, refusal: messages.Refused) -> None:
         if refusal.token and refusal.token != self._asked:
             return
-        level = "INFO" if refusal.code in protocol.BUSY_CODES else "ERROR"
+        level = "INFO" if refusal.code in messages.BUSY_CODES else "ERROR"
         self._log.write(level, PART, f"the cloud refuses start-next ({refusal.code}): {refusal.message}")
         self._asked = ""
         self._asks += 1
@@ -139,8 +139,8 @@ class JobsFeature:
 
     # --- what is offered
 
-    def _offered(self, message: protocol.Offer | protocol.Nothing) -> None:
-        answered = message.source == protocol.START_NEXT
+    def _offered(self, message: messages.Offer | messages.Nothing) -> None:
+        answered = message.source == messages.START_NEXT
         if answered:
             if message.token and message.token != self._asked:
                 return  # the answer to an earlier question; the later one's is on its way
@@ -152,9 +152,9 @@ class JobsFeature:
         current = self._current()
         if current is not None:
             self._offered_while_busy(current, message)
-        elif self._restored and message.source == protocol.NOTIFY_NEXT:
+        elif self._restored and message.source == messages.NOTIFY_NEXT:
             self._ask()  # first what was begun: start-next names it, if it is still wanted
-        elif isinstance(message, protocol.Nothing):
+        elif isinstance(message, messages.Nothing):
             if self._asked:
                 return  # old news, maybe; the answer to start-next will tell
             self._drop_restored()
@@ -163,17 +163,17 @@ class JobsFeature:
         else:
             self._take(message, sure=answered and bool(message.token))
 
-    def _offered_while_busy(self, current: Execution, message: protocol.Offer | protocol.Nothing) -> None:
-        if isinstance(message, protocol.Offer) and message.key() == current.key():
+    def _offered_while_busy(self, current: Execution, message: messages.Offer | messages.Nothing) -> None:
+        if isinstance(message, messages.Offer) and message.key() == current.key():
             self._desk().event(fx.REDELIVERED, message.version)
             return
-        self._offer = message if isinstance(message, protocol.Offer) else None
-        if isinstance(message, protocol.Offer) and message.is_namesake_of(current.key()):
+        self._offer = message if isinstance(message, messages.Offer) else None
+        if isinstance(message, messages.Offer) and message.is_namesake_of(current.key()):
             self._desk().event(fx.GONE, "")  # ours was deleted, and a new one made under its name
             return
-        self._desk().event(fx.ABSENT if message.source == protocol.START_NEXT else fx.DOUBT)
+        self._desk().event(fx.ABSENT if message.source == messages.START_NEXT else fx.DOUBT)
 
-    def _take(self, offer: protocol.Offer, sure: bool) -> None:
+    def _take(self, offer: messages.Offer, sure: bool) -> None:
         """`sure`: the answer to a question just asked, so what it names is pending now, whatever was known before."""
         ended = self._ended.get(offer.key())
         if ended is not None and not (sure and ended != fx.STUCK):
@@ -183,7 +183,7 @@ class JobsFeature:
         self._loop.disarm(_ASK)
         record = self._restored
         if record:
-            from dc.jobs.record import recorded_key
+            from dc.jobs.core.state import recorded_key
 
             if recorded_key(record) != offer.key():
                 self._drop_restored()
@@ -191,7 +191,7 @@ class JobsFeature:
         self._restored = {}
         self._desk().take(offer, record, self._online)
 
-    def _take_not(self, offer: protocol.Offer, sure: bool) -> None:
+    def _take_not(self, offer: messages.Offer, sure: bool) -> None:
         name = f"{offer.job_id} #{offer.number}"
         if sure and self._blocking != offer.key():
             self._blocking = offer.key()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.leftovers import group_lives
+from dc.jobs.run.strays import group_lives
 from toolchains.stage import (
     KEPT,
     ROOT,

@@ -8,13 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
-from dc.jobs import deeds, execution, leftovers, update
-from dc.jobs import effects as fx
+from dc.jobs import deeds
+from dc.jobs.core import events as fx
+from dc.jobs.core import execution, update
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING
 from dc.jobs.deeds import Deeds
-from dc.jobs.execution import Execution
 from dc.jobs.feature import JobsFeature
 from dc.jobs.journal import Journal
-from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING
+from dc.jobs.run import strays
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.explore import every_crash
 from tests.sim.simulator.scenarios import BY_NAME
@@ -65,7 +67,7 @@ def _attempts_are_not_counted(patch: Patch) -> None:
 
 
 def _leftovers_live_on(patch: Patch) -> None:
-    patch.setattr(leftovers, "end", lambda marks, grace: False)
+    patch.setattr(strays, "end", lambda marks, grace: False)
 
 
 def _never_asks_again(patch: Patch) -> None:

@@ -73,7 +73,7 @@ def test_parts_that_only_people_use_are_not_loaded_by_the_daemon(fresh: Station)
     fresh.start(env={"PYTHONPROFILEIMPORTTIME": "1"})
     fresh.agent.wait_log("no job execution is pending")
     loaded = _imported(fresh.agent.log())
-    for name in ("dc.config.show", "dc.diagnose", "dc.jobs.trampoline", "dc.jobs.users", "dc.jobs.facts", "awscrt"):
+    for name in ("dc.config.show", "dc.diagnose", "dc.jobs.run.become", "dc.jobs.run.users", "dc.jobs.facts", "awscrt"):
         assert name not in loaded
 
 

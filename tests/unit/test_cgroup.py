@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dc.jobs import cgroup
+from dc.jobs.run import cgroup
 
 MARKED = ("AWS_IOT_THING_NAME=board-7", "AWS_IOT_JOB_ID=job", "AWS_IOT_JOB_EXECUTION_NUMBER=2")
 NAME = "aws-iot-job.board-7.job.2"

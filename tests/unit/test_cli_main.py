@@ -253,7 +253,7 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
 
 
 def test_the_internal_command_is_the_trampolines() -> None:
-    assert features.COMMANDS["--internal-run-as"] == "dc.jobs.trampoline"
+    assert features.COMMANDS["--internal-run-as"] == "dc.jobs.run.become"
 
 
 def test_output_that_no_one_reads_is_no_failure(program: Program) -> None:

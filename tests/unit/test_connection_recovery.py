@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clock_world import FakeLoop, KeptLog, defaults
 
 from dc import connection as connections
 from dc import mqtt
 from dc.client import EXIT_RESTART
 from dc.client import Client as BaseClient
 from dc.connection import SILENT_PUBLISHES, STOP_SECONDS, TAKEN_OVER, Connection, jittered
+from tests.fakes.clock import FakeLoop, KeptLog, defaults
 
 FILTERS = ("one", "two")
 LOST = 1051  # an error code of awscrt; which one is of no importance

@@ -7,8 +7,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from dc.jobs import document
-from dc.jobs.document import Document, DocumentError, parse, split_command, unmet_condition
+from dc.jobs.core import document
+from dc.jobs.core.document import Document, DocumentError, parse, split_command, unmet_condition
 
 MAX_BYTES = 32768  # AWS's limit for a job document
 FACTS = {"thingName": "board-7", "architecture": "armv7l"}

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from json_world import JSON, junk
 
-from dc.jobs.document import RUN_COMMAND, RUN_HANDLER, Document, DocumentError, parse, unmet_condition
+from dc.jobs.core.document import RUN_COMMAND, RUN_HANDLER, Document, DocumentError, parse, unmet_condition
+from tests.fakes.json_values import JSON, junk
 
 OPERATION: dict[str, object] = {
     "operation": "echo",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs import document
-from dc.jobs.document import DocumentError, parse
+from dc.jobs.core import document
+from dc.jobs.core.document import DocumentError, parse
 
 WHOLE = "must be a whole number of lines, 0 or more, found "
 SECONDS = "must be whole seconds from 1 to 604800, found "

@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from execution_world import (
+
+from dc.jobs.core import events as fx
+from dc.jobs.core.execution import Execution, NoTransition
+from dc.jobs.core.state import ENDED, OFFERED, RUNNING, STOPPING
+from tests.fakes.executions import (
     OPERATION,
     STEPS,
     claiming,
@@ -19,10 +23,6 @@ from execution_world import (
     runs,
     sends,
 )
-
-from dc.jobs import effects as fx
-from dc.jobs.execution import Execution, NoTransition
-from dc.jobs.record import ENDED, OFFERED, RUNNING, STOPPING
 
 
 def begun_before() -> Execution:

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from execution_world import EVENTS, STATES
-
-from dc.jobs.execution import TABLE
+from dc.jobs.core.execution import TABLE
 from docs import states
+from tests.fakes.executions import EVENTS, STATES
 
 
 def test_the_page_is_not_stale() -> None:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from dc.config.model import SETTINGS, Config
-from dc.jobs import protocol
+from dc.jobs.core import messages
 from dc.jobs.feature import JobsFeature
 
 THING = "board-7"
@@ -55,7 +55,7 @@ class Bench:
 
     def asks(self) -> list[str]:
         """The tokens of the start-next requests so far."""
-        return [body["clientToken"] for topic, body in self.published if topic == protocol.start_next_topic(THING)]
+        return [body["clientToken"] for topic, body in self.published if topic == messages.start_next_topic(THING)]
 
     def fire(self, name: Hashable) -> float:
         """Let a timer fire; the seconds it was armed for."""

@@ -5,7 +5,13 @@
 from __future__ import annotations
 
 import pytest
-from execution_world import (
+
+from dc import jsonlib
+from dc.jobs.core import events as fx
+from dc.jobs.core.document import Document, parse
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.state import CLAIMING, REPORTING, recorded_key
+from tests.fakes.executions import (
     OPERATION,
     REBOOT,
     STEPS,
@@ -19,12 +25,6 @@ from execution_world import (
     runs,
     sends,
 )
-
-from dc import jsonlib
-from dc.jobs import effects as fx
-from dc.jobs.document import Document, parse
-from dc.jobs.execution import Execution
-from dc.jobs.record import CLAIMING, REPORTING, recorded_key
 
 
 def written(e: Execution) -> dict[str, object]:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from execution_world import DOCUMENTS, EVENTS, RESULTS, STATES, has, runs, sends
 
-from dc.jobs import effects as fx
-from dc.jobs.document import Document
-from dc.jobs.execution import TABLE, Execution, NoTransition
-from dc.jobs.record import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING, ExecutionRecord
+from dc.jobs.core import events as fx
+from dc.jobs.core.document import Document
+from dc.jobs.core.execution import TABLE, Execution, NoTransition
+from dc.jobs.core.state import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING, ExecutionRecord
+from tests.fakes.executions import DOCUMENTS, EVENTS, RESULTS, STATES, has, runs, sends
 
 RECORDS: tuple[dict[str, object], ...] = (
     {},

@@ -7,13 +7,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from execution_world import DOCUMENTS, RESULTS, TERMINAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dc.jobs import effects as fx
-from dc.jobs.execution import Execution
-from dc.jobs.record import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING
+from dc.jobs.core import events as fx
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.state import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING
+from tests.fakes.executions import DOCUMENTS, RESULTS, TERMINAL
 
 STEPS_OF_A_WALK = 40
 STEPS_TO_AN_END = 60

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.document import Action, parse
-from dc.jobs.handlers import FALLBACK_PATH, Command, Handlers
-from dc.jobs.outcome import HandlerError
+from dc.jobs.core.document import Action, parse
+from dc.jobs.core.outcome import HandlerError
+from dc.jobs.run.command import Command
+from dc.jobs.run.handlers import FALLBACK_PATH, Handlers
 
 JOB = {"AWS_IOT_JOB_ID": "run-foo", "AWS_IOT_JOB_STEP_NAME": "é"}
 

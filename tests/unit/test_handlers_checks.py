@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 import pytest
-from test_handlers import Device, operation
+
+from tests.unit.test_handlers import Device, operation
 
 OTHER = 65534
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_world import ENV, World, world
-from test_handlers import JOB, Device, step
 
-from dc.jobs import users
-from dc.jobs.handlers import Command, Handlers
-from dc.jobs.outcome import HandlerError
-from dc.jobs.report import output
+from dc.jobs.core.details import output
+from dc.jobs.core.outcome import HandlerError
+from dc.jobs.run import users
+from dc.jobs.run.command import Command
+from dc.jobs.run.handlers import Handlers
+from tests.fakes.process_bench import ENV, World, world
+from tests.unit.test_handlers import JOB, Device, step
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 OTHER = "nobody"

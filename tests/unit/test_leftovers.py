@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs import leftovers
+from dc.jobs.run import strays
 
 MARKED = ("AWS_IOT_THING_NAME=leftover-thing", f"AWS_IOT_JOB_ID=job-{os.getpid()}", "AWS_IOT_JOB_EXECUTION_NUMBER=1")
 ENV = dict(variable.split("=", 1) for variable in MARKED)
@@ -30,7 +30,7 @@ class Left:
             ["/bin/sh", "-c", f"{script}"], env={"PATH": os.environ["PATH"], **ENV, **env}, start_new_session=True
         )
         self.processes.append(process)
-        self.until(lambda: process.pid in leftovers.find((f"AWS_IOT_JOB_ID={(ENV | env)['AWS_IOT_JOB_ID']}",)))
+        self.until(lambda: process.pid in strays.find((f"AWS_IOT_JOB_ID={(ENV | env)['AWS_IOT_JOB_ID']}",)))
         return process.pid
 
     def until(self, condition: object) -> None:
@@ -55,12 +55,12 @@ def left() -> Iterator[Left]:
 
 
 def test_nothing_left_is_nothing_to_end() -> None:
-    assert not leftovers.end(MARKED, 5.0)
+    assert not strays.end(MARKED, 5.0)
 
 
 def test_what_is_left_gets_sigterm_and_is_gone_afterwards(left: Left) -> None:
     pid = left.start("exec sleep 600")
-    assert leftovers.end(MARKED, 20.0)
+    assert strays.end(MARKED, 20.0)
     assert left.status(pid) == -signal.SIGTERM
 
 
@@ -68,11 +68,11 @@ def test_an_hour_of_grace_does_not_hold_the_agent_for_an_hour(
     left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A watchdog would end it before it came to SIGKILL, and the next agent too."""
-    monkeypatch.setattr(leftovers, "MAX_GRACE", 0.1)
+    monkeypatch.setattr(strays, "MAX_GRACE", 0.1)
     ready = tmp_path / "ready"
     pid = left.start(f"trap '' TERM; : > {ready}; while :; do sleep 0.01; done")
     left.until(ready.exists)
-    assert leftovers.end(MARKED, 3600.0)
+    assert strays.end(MARKED, 3600.0)
     assert left.status(pid) == -signal.SIGKILL
 
 
@@ -80,7 +80,7 @@ def test_it_may_tidy_up_within_the_grace(left: Left, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     pid = left.start(f"trap 'sleep 0.1; exit 7' TERM; : > {ready}; while :; do sleep 0.01; done")
     left.until(ready.exists)
-    assert leftovers.end(MARKED, 20.0)
+    assert strays.end(MARKED, 20.0)
     assert left.status(pid) == 7
 
 
@@ -88,14 +88,14 @@ def test_what_ignores_sigterm_is_killed_after_the_grace(left: Left, tmp_path: Pa
     ready = tmp_path / "ready"
     pid = left.start(f"trap '' TERM; : > {ready}; while :; do sleep 0.01; done")
     left.until(ready.exists)
-    assert leftovers.end(MARKED, 0.1)
+    assert strays.end(MARKED, 0.1)
     assert left.status(pid) == -signal.SIGKILL
 
 
 def test_a_stopped_one_is_ended_too(left: Left) -> None:
     pid = left.start("exec sleep 600")
     os.kill(pid, signal.SIGSTOP)
-    assert leftovers.end(MARKED, 0.1)
+    assert strays.end(MARKED, 0.1)
     assert left.status(pid) in (-signal.SIGTERM, -signal.SIGKILL)
 
 
@@ -111,7 +111,7 @@ def test_a_stopped_one_is_ended_too(left: Left) -> None:
 )
 def test_processes_of_others_are_left_alone(left: Left, other: dict[str, str]) -> None:
     pid = left.start("exec sleep 600", **other)
-    assert not leftovers.end(MARKED, 0.0)
+    assert not strays.end(MARKED, 0.0)
     assert Path(f"/proc/{pid}").exists() and left.processes[0].poll() is None
 
 
@@ -120,8 +120,8 @@ def test_a_zombie_is_nothing_that_lives(left: Left) -> None:
     pid = left.start("exec sleep 600")
     os.kill(pid, signal.SIGKILL)
     left.until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
-    assert leftovers.find(MARKED) == []
-    assert not leftovers.group_lives(pid)
+    assert strays.find(MARKED) == []
+    assert not strays.group_lives(pid)
 
 
 def test_without_proc_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,5 +129,5 @@ def test_without_proc_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(os, "listdir", missing)
-    assert leftovers.find(MARKED) == []
-    assert not leftovers.end(MARKED, 5.0)
+    assert strays.find(MARKED) == []
+    assert not strays.end(MARKED, 5.0)

@@ -9,19 +9,19 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from clock_world import FakeLoop, KeptLog, defaults
-from execution_world import STEPS, command, ended, offered, running
 
-from dc.jobs import effects as fx
-from dc.jobs import leftovers
+from dc.jobs.core import events as fx
+from dc.jobs.core.details import MAX_PAIRS
+from dc.jobs.core.messages import START_NEXT, Offer, decode
+from dc.jobs.core.state import further, told
 from dc.jobs.deeds import PROGRESS_SECONDS, boot_id
 from dc.jobs.desk import Desk
 from dc.jobs.journal import Disk, Journal
-from dc.jobs.protocol import START_NEXT, Offer, decode
-from dc.jobs.record import further, told
-from dc.jobs.report import MAX_PAIRS
-from dc.jobs.runner import PROGRESS_KEYS
+from dc.jobs.run import strays
+from dc.jobs.run.runner import PROGRESS_KEYS
 from dc.jsonlib import dumps, loads
+from tests.fakes.clock import FakeLoop, KeptLog, defaults
+from tests.fakes.executions import STEPS, command, ended, offered, running
 
 OPERATION = {"operation": "echo"}
 TWO = {"version": "1.0", "steps": [command("one")], "finalStep": command("two")}
@@ -233,7 +233,7 @@ def test_what_the_cloud_knows_of_may_have_left_processes(
         marked.append(marks)
         return False
 
-    monkeypatch.setattr(leftovers, "end", end)
+    monkeypatch.setattr(strays, "end", end)
     World(journalled, jobs_on_interrupted="fail").take(OPERATION, INTERRUPTED)
     assert any("AWS_IOT_JOB_ID=job" in marks for marks in marked) == ended_first
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_world import ENV, World, descriptors, file_command, shell, world
 
-from dc.jobs.handlers import Command
-from dc.jobs.process import PROGRESS
-from dc.jobs.report import output
+from dc.jobs.core.details import output
+from dc.jobs.run.command import Command
+from dc.jobs.run.process import PROGRESS
+from tests.fakes.process_bench import ENV, World, descriptors, file_command, shell, world
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1024 * 1024
@@ -201,8 +201,8 @@ def test_no_descriptor_and_no_zombie_is_left_by_many_steps(w: World) -> None:
 LIMITED = """
 import resource, sys
 sys.path.insert(0, "tests/unit")
-from process_world import world, shell
-from dc.jobs.report import output
+from tests.fakes.process_bench import world, shell
+from dc.jobs.core.details import output
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
 with world() as w:
     reason = w.start(shell("echo started"))

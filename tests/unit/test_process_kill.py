@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_world import World, alive, shell, world
 
-from dc.jobs.report import output
+from dc.jobs.core.details import output
+from tests.fakes.process_bench import World, alive, shell, world
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_kill_after_the_end_changes_nothing(w: World) -> None:
 
 
 def test_a_kill_of_a_step_that_never_started_changes_nothing(w: World, tmp_path: Path) -> None:
-    from process_world import file_command
+    from tests.fakes.process_bench import file_command
 
     assert w.start(file_command(tmp_path / "missing"))
     kill(w, 0.0)

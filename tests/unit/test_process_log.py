@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from process_world import World, world
-from test_handlers import JOB, step
 
-from dc.jobs.handlers import Handlers
-from dc.jobs.outcome import StepResult
-from dc.jobs.runner import LOGGED_BYTES, Runner
+from dc.jobs.core.outcome import StepResult
+from dc.jobs.run.handlers import Handlers
+from dc.jobs.run.runner import LOGGED_BYTES, Runner
 from dc.log import Log
+from tests.fakes.process_bench import World, world
+from tests.unit.test_handlers import JOB, step
 
 MARK = {**JOB, "AWS_IOT_THING_NAME": "board-7", "AWS_IOT_JOB_EXECUTION_NUMBER": "1"}
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from clock_world import FakeLoop, KeptLog, defaults
-from execution_world import command, ended
-
-from dc.jobs import effects as fx
+from dc.jobs.core import events as fx
+from dc.jobs.core.messages import START_NEXT, Offer
 from dc.jobs.deeds import PROGRESS_SECONDS, TOLD_SECONDS, boot_id
 from dc.jobs.desk import Desk
 from dc.jobs.journal import Disk, Journal
-from dc.jobs.protocol import START_NEXT, Offer
 from dc.jsonlib import loads
+from tests.fakes.clock import FakeLoop, KeptLog, defaults
+from tests.fakes.executions import command, ended
 
 DOCUMENT = {"version": "1.0", "steps": [command("one"), command("two"), command("three")], "finalStep": command("last")}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dc.jobs import protocol
-from dc.jobs.protocol import Accepted, MessageError, Nothing, Offer, Refused, decode
+from dc.jobs.core import messages
+from dc.jobs.core.messages import Accepted, MessageError, Nothing, Offer, Refused, decode
 
 THING = "board-7"
 PREFIX = f"$aws/things/{THING}/jobs/"
@@ -37,15 +37,15 @@ def offer(topic: str = "start-next/accepted", **changes: object) -> Offer:
 
 
 def test_only_topics_of_the_documented_minimal_policy_are_used() -> None:
-    assert protocol.filters(THING) == (
+    assert messages.filters(THING) == (
         f"{PREFIX}start-next/accepted",
         f"{PREFIX}start-next/rejected",
         f"{PREFIX}notify-next",
         f"{PREFIX}+/update/accepted",
         f"{PREFIX}+/update/rejected",
     )
-    assert protocol.start_next_topic(THING) == f"{PREFIX}start-next"
-    assert protocol.update_topic(THING, "run-foo") == f"{PREFIX}run-foo/update"
+    assert messages.start_next_topic(THING) == f"{PREFIX}start-next"
+    assert messages.update_topic(THING, "run-foo") == f"{PREFIX}run-foo/update"
 
 
 def test_an_answer_to_start_next_is_an_offer() -> None:
@@ -105,7 +105,7 @@ def test_an_execution_whose_job_id_can_not_be_is_refused(job_id: object) -> None
 def test_versions_beyond_64_bits_minus_one_can_still_be_counted_up() -> None:
     """The next version must be a number that JSON writers take."""
     made = offer(versionNumber=2**64 - 1, executionNumber=2**64 - 1)
-    assert protocol.update_request("IN_PROGRESS", {}, made.version + 1 if made.version else 0, made.number, "t")
+    assert messages.update_request("IN_PROGRESS", {}, made.version + 1 if made.version else 0, made.number, "t")
 
 
 def test_an_update_that_was_taken() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from json_world import JSON, junk
-from test_document_fuzz import OPERATION, break_one_place, checked
-from test_protocol import EXECUTION, PREFIX, THING
 
-from dc.jobs import protocol
-from dc.jobs.protocol import Accepted, MessageError, Nothing, Offer, Refused, decode
+from dc.jobs.core import messages
+from dc.jobs.core.messages import Accepted, MessageError, Nothing, Offer, Refused, decode
+from tests.fakes.json_values import JSON, junk
+from tests.unit.test_document_fuzz import OPERATION, break_one_place, checked
+from tests.unit.test_protocol import EXECUTION, PREFIX, THING
 
 TOPICS = (
     "start-next/accepted",
@@ -44,9 +44,9 @@ def seen(topic: str, payload: bytes) -> None:
         hash(message.key())
         checked(message.document)
         assert isinstance(message.seconds_left, (int, type(None)))
-        protocol.update_request("FAILED", {"reason": "r"}, message.version, message.number, "t")
+        messages.update_request("FAILED", {"reason": "r"}, message.version, message.number, "t")
     elif isinstance(message, Refused):
-        protocol.update_request("FAILED", {}, message.version, 0, "t")
+        messages.update_request("FAILED", {}, message.version, 0, "t")
         assert all(isinstance(text, str) for text in (message.code, message.message, message.status))
 
 

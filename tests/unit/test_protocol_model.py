@@ -8,31 +8,32 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_report import TEXT
 
-from dc.jobs import protocol, report
+from dc.jobs.core import details, messages
+from dc.jobs.core.tail import Tail
 from tests.system.harness.contract import message_errors
+from tests.unit.test_report import TEXT
 
 THING, JOB = "board-7", "run-foo"
 STATUSES = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 
 
 def update_errors(payload: bytes) -> list[str]:
-    return message_errors(THING, protocol.update_topic(THING, JOB), payload)
+    return message_errors(THING, messages.update_topic(THING, JOB), payload)
 
 
 def test_start_next() -> None:
-    payload = protocol.start_next_request("0123456789ab-n1")
-    assert message_errors(THING, protocol.start_next_topic(THING), payload) == []
+    payload = messages.start_next_request("0123456789ab-n1")
+    assert message_errors(THING, messages.start_next_topic(THING), payload) == []
     assert orjson.loads(payload) == {"clientToken": "0123456789ab-n1"}
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_an_update_carries_only_what_is_known(status: str) -> None:
-    payload = protocol.update_request(status, {}, 0, 0, "t")
+    payload = messages.update_request(status, {}, 0, 0, "t")
     assert update_errors(payload) == []
     assert orjson.loads(payload) == {"status": status, "clientToken": "t"}
-    payload = protocol.update_request(status, {"reason": "r"}, 4, 2, "t")
+    payload = messages.update_request(status, {"reason": "r"}, 4, 2, "t")
     assert update_errors(payload) == []
     assert orjson.loads(payload) == {
         "status": status,
@@ -45,12 +46,12 @@ def test_an_update_carries_only_what_is_known(status: str) -> None:
 
 def test_the_judge_is_awake() -> None:
     """The validator does refuse what AWS refuses."""
-    assert update_errors(protocol.update_request("QUEUED", {}, 0, 0, "t"))
-    assert update_errors(protocol.update_request("FAILED", {"reason": ""}, 0, 0, "t"))
-    assert update_errors(protocol.update_request("FAILED", {"reason": "x" * 1025}, 0, 0, "t"))
-    assert update_errors(protocol.update_request("FAILED", {"a reason": "x"}, 0, 0, "t"))
-    assert update_errors(protocol.update_request("FAILED", {"reason": "\x1b"}, 0, 0, "t"))
-    assert update_errors(protocol.update_request("FAILED", {str(n): "x" for n in range(11)}, 0, 0, "t"))
+    assert update_errors(messages.update_request("QUEUED", {}, 0, 0, "t"))
+    assert update_errors(messages.update_request("FAILED", {"reason": ""}, 0, 0, "t"))
+    assert update_errors(messages.update_request("FAILED", {"reason": "x" * 1025}, 0, 0, "t"))
+    assert update_errors(messages.update_request("FAILED", {"a reason": "x"}, 0, 0, "t"))
+    assert update_errors(messages.update_request("FAILED", {"reason": "\x1b"}, 0, 0, "t"))
+    assert update_errors(messages.update_request("FAILED", {str(n): "x" for n in range(11)}, 0, 0, "t"))
 
 
 @settings(max_examples=700, deadline=None)
@@ -65,9 +66,9 @@ def test_the_judge_is_awake() -> None:
 def test_whatever_a_handler_prints_the_update_is_valid(
     status: str, reason: str, printed: bytes, step: str, version: int, number: int
 ) -> None:
-    tail = report.Tail()
+    tail = Tail()
     tail.feed(printed * 30)
-    pairs = report.details(reason, report.output(tail), report.output(tail), {"step": step})
-    for stage in (report.AS_IS, report.ONE_LINE, report.BARE):
-        payload = protocol.update_request(status, report.reduced(pairs, stage), version, number, "0123456789ab-7")
+    pairs = details.details(reason, details.output(tail), details.output(tail), {"step": step})
+    for stage in (details.AS_IS, details.ONE_LINE, details.BARE):
+        payload = messages.update_request(status, details.reduced(pairs, stage), version, number, "0123456789ab-7")
         assert update_errors(payload) == []

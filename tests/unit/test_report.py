@@ -11,13 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dc.jobs.report import (
+from dc.jobs.core.details import (
     AS_IS,
     BARE,
     MAX_CHARACTERS,
     MAX_PAIRS,
     ONE_LINE,
-    Tail,
     clean,
     details,
     first_units,
@@ -25,6 +24,7 @@ from dc.jobs.report import (
     output,
     reduced,
 )
+from dc.jobs.core.tail import Tail
 
 KEY = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 # ECMA-48 in one pattern: CSI; the strings OSC, DCS, SOS, PM, APC; every other escape.

@@ -9,9 +9,10 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_report import TEXT, naive_clean, units
 
-from dc.jobs.report import TAIL_BYTES, Tail, clean, output
+from dc.jobs.core.details import clean, output
+from dc.jobs.core.tail import TAIL_BYTES, Tail
+from tests.unit.test_report import TEXT, naive_clean, units
 
 PIECES = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from handler_world import HANDLERS, World
 
-from dc.jobs import document
+from dc.jobs.core import document
+from tests.fakes.handler_box import HANDLERS, World
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample-job-docs"
 DOCS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.json"))

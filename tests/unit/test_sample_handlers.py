@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from handler_world import HANDLERS, OTHER_USER, SOURCE, World, tool
+
+from tests.fakes.handler_box import HANDLERS, OTHER_USER, SOURCE, World, tool
 
 
 @pytest.fixture(params=["dash", "busybox"])

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from handler_world import OTHER_USER, World
+
+from tests.fakes.handler_box import OTHER_USER, World
 
 BODY = bytes(range(256)) * 1000
 PRESIGNED = "/bucket/app%20one%2Btwo.bin?X-Amz-Credential=AK%2F20%2Fs3&X-Amz-Signature=a%3D%3D&x=[1-3]&y=a+b"

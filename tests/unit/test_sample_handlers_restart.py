@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from handler_world import JOB_ID, OTHER_USER, World, let_go, tool, until
 
-from dc.jobs import leftovers
+from dc.jobs.run import strays
+from tests.fakes.handler_box import JOB_ID, OTHER_USER, World, let_go, tool, until
 
 AGENT = "aws-iot-device-client"
 
@@ -151,7 +151,7 @@ def test_without_systemd_the_restart_command_outlives_the_end_of_the_agent(world
     world.fake("service", f"read -r line <'{gate}'; echo up >'{done}'")
     world.fake("setsid", f'exec {tool("setsid")} "$@"')
     killed_once(world, "restart-services.sh", "", AGENT, asked=["service", AGENT, "restart"])
-    leftovers.signal_all((f"AWS_IOT_JOB_ID={JOB_ID}",), signal.SIGKILL)
+    strays.signal_all((f"AWS_IOT_JOB_ID={JOB_ID}",), signal.SIGKILL)
     let_go(gate)
     until(lambda: done.exists() and done.read_text(), "the restart command went on")
     assert world.calls("service") == [["service", AGENT, "restart"]]

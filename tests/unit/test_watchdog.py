@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from clock_world import FakeLoop
 
 from dc import watchdog
 from dc.watchdog import STALL_SECONDS, Watchdog
+from tests.fakes.clock import FakeLoop
 
 
 class Listener:

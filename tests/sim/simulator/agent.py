@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from dc.config.model import SETTINGS, Config
-from dc.jobs import deeds, desk, feature, leftovers
-from dc.jobs.document import Action
-from dc.jobs.execution import Execution
+from dc.jobs import deeds, desk, feature
+from dc.jobs.core.document import Action
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.outcome import StepResult
 from dc.jobs.journal import Journal
-from dc.jobs.outcome import StepResult
-from dc.jobs.runner import Runner
+from dc.jobs.run import strays
+from dc.jobs.run.runner import Runner
 from tests.sim.simulator.board import Process
 from tests.sim.simulator.loop import SimLog, SimLoop
 from tests.sim.simulator.network import THING
@@ -150,5 +151,5 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(feature, "jittered", lambda seconds: current().jittered(seconds))
     patch.setattr(deeds, "jittered", lambda seconds: current().jittered(seconds))
     patch.setattr(deeds, "boot_id", lambda: f"boot-{current().board.boot}")
-    patch.setattr(leftovers, "end", lambda marks, grace: current().board.end_marked(marks))
+    patch.setattr(strays, "end", lambda marks, grace: current().board.end_marked(marks))
     patch.setattr("os.urandom", lambda size: current().random_bytes(size))

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from dc.jobs.outcome import StepResult
-from dc.jobs.report import Tail
+from dc.jobs.core.outcome import StepResult
+from dc.jobs.core.tail import Tail
 from tests.sim.simulator.events import Event, Events
 
 SIGTERM, SIGKILL = 15, 9

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dc.jobs.document import Action, DocumentError, parse
+from dc.jobs.core.document import Action, DocumentError, parse
+from dc.jobs.core.outcome import asks_for_reboot
+from dc.jobs.core.state import recorded_key
 from dc.jobs.journal import MAX_BYTES, Journal
-from dc.jobs.outcome import asks_for_reboot
-from dc.jobs.record import recorded_key
 from dc.jsonlib import loads
 from tests.sim.simulator.agent import STATE
 from tests.sim.simulator.board import Run

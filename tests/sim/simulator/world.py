@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
-from dc.jobs.outcome import StepResult
+from dc.jobs.core.outcome import StepResult
 from tests.sim.simulator.agent import Agent, inhabited, make_config
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, TO_DIE, Behaviour, Board, Process, Run
 from tests.sim.simulator.disk import KEPT, LOST, TORN, ZEROS, SimDisk

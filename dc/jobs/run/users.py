@@ -3,7 +3,7 @@
 """Running a command as another user: as that user or not at all. Loaded only when a job asks for it.
 
 The C++ client falls back to its own user, mostly root, when `sudo` or `bash` is missing. Here root re-executes the
-agent as a trampoline (`trampoline.py`), anybody else uses `sudo -n`, and where neither works the step fails.
+agent (`become.py`), anybody else uses `sudo -n`, and where neither works the step fails.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import sys
 
-from dc.jobs.outcome import HandlerError
+from dc.jobs.core.outcome import HandlerError
 
 TRAMPOLINE_FLAG = "--internal-run-as"
 
 _FROM_SOURCE = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from dc.jobs.trampoline import main; sys.exit(main(sys.argv[1:]))"
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from dc.jobs.run.become import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
@@ -47,7 +47,7 @@ def trampoline_command() -> tuple[str, ...]:
     """How to start this very program as the trampoline."""
     if "__compiled__" in globals():
         return (own_binary(), TRAMPOLINE_FLAG)
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = os.path.abspath(__file__).rsplit("/dc/", 1)[0]
     return (sys.executable, "-I", "-S", "-c", _FROM_SOURCE, root)
 
 

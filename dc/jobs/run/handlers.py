@@ -16,30 +16,18 @@ from __future__ import annotations
 import os
 import stat
 
-from dc.jobs.document import DEFAULT_PATH, RUN_COMMAND
-from dc.jobs.outcome import HandlerError
-from dc.jobs.spawn import PROGRESS_FD
+from dc.jobs.core.document import DEFAULT_PATH, RUN_COMMAND
+from dc.jobs.core.outcome import HandlerError
+from dc.jobs.run.command import PROGRESS_FD, Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dc.jobs.document import Action
+    from dc.jobs.core.document import Action
 
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INHERITED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
-
-
-class Command:
-    """What to start: `program` is a path; `argv[0]` is how the program is called."""
-
-    __slots__ = ("program", "argv", "env", "progress")
-
-    def __init__(self, program: str, argv: tuple[str, ...], env: dict[str, str], progress: bool = False) -> None:
-        self.program = program
-        self.argv = argv
-        self.env = env
-        self.progress = progress  # wants a descriptor to tell how far it is
 
 
 class Handlers:
@@ -66,7 +54,7 @@ class Handlers:
             program = self._search(action.argv[0])
             if not action.run_as_user:
                 return program, action.argv
-            from dc.jobs.users import as_user
+            from dc.jobs.run.users import as_user
 
             return as_user(action.run_as_user, program, action.argv, self.search_path)
         program = self._handler(action.argv[0], action.path)

@@ -12,16 +12,16 @@ from __future__ import annotations
 import _signal
 import os
 
-from dc.jobs import cgroup
-from dc.jobs.outcome import StepResult
-from dc.jobs.report import Tail
-from dc.jobs.spawn import high, null_input, spawn, spawn_failure
+from dc.jobs.core.outcome import StepResult
+from dc.jobs.core.tail import Tail
+from dc.jobs.run import cgroup
+from dc.jobs.run.spawn import high, null_input, spawn, spawn_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dc.jobs.handlers import Command
+    from dc.jobs.run.command import Command
     from dc.loop import Loop
 
 PROGRESS = "progress"  # the third pipe, where the job document asks for it
@@ -182,13 +182,13 @@ class Process:
 
     def _group_lives(self) -> bool:
         """Zombies do not count: whoever adopted them may take its time to reap them."""
-        from dc.jobs.leftovers import group_lives
+        from dc.jobs.run.strays import group_lives
 
         return self._signal_group(0) and group_lives(self.pid)
 
     def _signal_strays(self, number: int) -> bool:
         """The same for what left the group; whether there was any."""
-        from dc.jobs.leftovers import signal_all
+        from dc.jobs.run.strays import signal_all
 
         return signal_all(self._mark, number)
 

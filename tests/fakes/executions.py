@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from dc.jobs import effects as fx
-from dc.jobs.document import Document, parse
-from dc.jobs.execution import Execution
-from dc.jobs.outcome import StepResult
-from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
-from dc.jobs.report import Tail
+from dc.jobs.core import events as fx
+from dc.jobs.core.document import Document, parse
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.outcome import StepResult
+from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
+from dc.jobs.core.tail import Tail
 
 EVENTS = tuple(sorted(name for name, value in vars(fx).items() if name.isupper() and value == name))
 STATES = (OFFERED, CLAIMING, RUNNING, STOPPING, REPORTING, ENDED)

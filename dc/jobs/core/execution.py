@@ -10,11 +10,11 @@ How an update travels and what its answers mean is the same in every state: `upd
 
 from __future__ import annotations
 
-from dc.jobs import effects as fx
-from dc.jobs import update
-from dc.jobs.outcome import StepResult, asks_for_reboot, judge
-from dc.jobs.record import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
-from dc.jobs.report import AS_IS, BARE, FAILED, REJECTED, SUCCEEDED, details, output
+from dc.jobs.core import events as fx
+from dc.jobs.core import update
+from dc.jobs.core.details import AS_IS, BARE, FAILED, REJECTED, SUCCEEDED, details, output
+from dc.jobs.core.outcome import StepResult, asks_for_reboot, judge
+from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dc.jobs.handlers import Command
-from dc.jobs.outcome import StepResult
-from dc.jobs.process import Process
+from dc.jobs.core.outcome import StepResult
+from dc.jobs.run.command import Command
+from dc.jobs.run.process import Process
 from dc.loop import Loop
 
 DEADLINE = 30.0

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from dc.jobs.report import Tail
+from dc.jobs.core.tail import Tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.jobs.document import Action
+    from dc.jobs.core.document import Action
 
 
 class HandlerError(Exception):

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import os
 
-from dc.jobs.outcome import HandlerError, StepResult
-from dc.jobs.process import PROGRESS, Process
-from dc.jobs.report import clean, is_key
+from dc.jobs.core.details import clean, is_key
+from dc.jobs.core.outcome import HandlerError, StepResult
+from dc.jobs.run.process import PROGRESS, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dc.jobs.document import Action
-    from dc.jobs.handlers import Handlers
+    from dc.jobs.core.document import Action
+    from dc.jobs.run.handlers import Handlers
     from dc.log import Log
     from dc.loop import Loop
 

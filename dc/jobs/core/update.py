@@ -13,13 +13,13 @@ the execution is still its own before it says anything more.
 
 from __future__ import annotations
 
-from dc.jobs import effects as fx
-from dc.jobs.record import ENDED
-from dc.jobs.report import IN_PROGRESS, reduced
+from dc.jobs.core import events as fx
+from dc.jobs.core.details import IN_PROGRESS, reduced
+from dc.jobs.core.state import ENDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.jobs.record import ExecutionRecord
+    from dc.jobs.core.state import ExecutionRecord
 
 MAX_DOUBLINGS = 10  # of a pause; far beyond its bound
 

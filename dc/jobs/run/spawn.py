@@ -13,11 +13,11 @@ import _signal
 import errno
 import os
 
+from dc.jobs.run.command import PROGRESS_FD
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.jobs.handlers import Command
-
-PROGRESS_FD = 3
+    from dc.jobs.run.command import Command
 
 _SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
 _NO_PROC_LIMIT = 256

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.jobs.document import Action
+    from dc.jobs.core.document import Action
 
 # Events
 BEGIN = "BEGIN"  # the document is good

@@ -14,7 +14,7 @@ import _signal
 import os
 import time
 
-from dc.jobs import cgroup
+from dc.jobs.run import cgroup
 
 MAX_GRACE = 10.0  # the agent does nothing else meanwhile: watchdogs wait, and so does whoever wants to stop it
 _POLL_SECONDS = 0.02

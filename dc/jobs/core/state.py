@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from dc.jobs.report import AS_IS, Tail, output
+from dc.jobs.core.details import AS_IS, output
+from dc.jobs.core.tail import Tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.jobs.document import Action, Document
+    from dc.jobs.core.document import Action, Document
 
 # States
 OFFERED = "OFFERED"  # the cloud named it; nothing is said or done yet
