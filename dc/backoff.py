@@ -17,22 +17,20 @@ class Backoff:
 
     def next(self) -> float:
         """The pause that is due now, in seconds; the one after it is longer."""
-        pause = self.current()
         self.count += 1
-        return pause
-
-    def current(self) -> float:
-        """What `next` would answer."""
-        pause = self._first
-        for _ in range(self.count):
-            if pause >= self._longest:
-                break
-            pause *= 2
-        return min(pause, self._longest)
+        return doubled(self._first, self.count - 1, self._longest)
 
     def reset(self) -> None:
         """It went well: begin with `first` again."""
         self.count = 0
+
+
+def doubled(seconds: float, times: int, longest: float) -> float:
+    """`seconds`, doubled so many `times`, at most `longest`."""
+    while times > 0 and seconds < longest:
+        seconds *= 2
+        times -= 1
+    return min(seconds, longest)
 
 
 def jittered(seconds: float, random: bytes) -> float:

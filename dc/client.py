@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         def online(self) -> None: ...
         def offline(self) -> None: ...
         def message(self, topic: str, payload: bytes) -> None: ...
-        def child_changed(self) -> None: ...
         def stop(self, done: Callable[[], None]) -> None: ...
 
 
@@ -68,7 +67,7 @@ class Client:
         self._connection.on_message = self._message
         self.loop.on_signal(_signal.SIGTERM, lambda: self.stop("SIGTERM"))
         self.loop.on_signal(_signal.SIGINT, lambda: self.stop("SIGINT"))
-        self.loop.on_signal(_signal.SIGCHLD, lambda: self._each("child_changed"))
+        self.loop.watch_children()
         try:
             self._connection.start(tuple(name for feature in self._features for name in feature.filters))
         except Unusable as error:

@@ -55,8 +55,11 @@ def plain(text: str) -> str:
 class Log:
     """`debug`, `info`, `warn`, `error`: each takes the part of the agent that speaks, and the text."""
 
+    verbose = False  # DEBUG lines are written: ask before costly text is made
+
     def __init__(self, level: str = "INFO") -> None:
         self._least = LEVELS.index(level)
+        self.verbose = level == "DEBUG"
         self._fd = 1
         self._path = ""
         self._size = 0

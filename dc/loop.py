@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class Loop:
-    """`run` until `stop`. Times are seconds of the monotonic clock."""
+    """`run` until `stop`. Times are seconds of the monotonic clock.
+
+    `on_child` is called when a child process has changed, after `watch_children`.
+    """
+
+    on_child: Callable[[], None] | None = None
 
     def __init__(self, on_error: Callable[[], None]) -> None:
         self._on_error = on_error
@@ -61,6 +66,14 @@ class Loop:
         self._signals[number] = callback
         _signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         _signal.signal(number, self._note)
+
+    def watch_children(self) -> None:
+        """Handle SIGCHLD. Main thread only."""
+        self.on_signal(_signal.SIGCHLD, self._child_changed)
+
+    def _child_changed(self) -> None:
+        if self.on_child is not None:
+            self.on_child()
 
     def _note(self, number: int, _: object) -> None:
         self._noted.add(number)

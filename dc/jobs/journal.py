@@ -6,7 +6,7 @@ The file is a sequence of lines `CRC32 JSON`; the last good one counts, so a tor
 Each record says everything; `{}` means that no execution is at hand. A write is on the disk when `write` returns
 (unless told otherwise), and the file is replaced by its last record before it grows over MAX_BYTES.
 
-A disk that can't be written never stops a job: `degraded` then says why a resume can't be promised.
+A disk that can't be written never stops a job: `degraded` then says why, and the log once.
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from binascii import crc32
 
 from dc.jsonlib import JSONDecodeError, dumps, loads
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from dc.jobs.core.snapshot import Snapshot
+    from dc.log import Log
+
 MAX_BYTES = 65536
 FILE_NAME = "jobs.journal"
+PART = "jobs"
 
 
 class Disk:
@@ -67,19 +75,20 @@ def _write_all(fd: int, data: bytes) -> None:
 class Journal:
     """`degraded`: "" or why the last write failed. `blank`: `load` found no record, not even `{}`."""
 
-    def __init__(self, folder: str, disk: Disk | None = None) -> None:
+    def __init__(self, folder: str, disk: Disk, log: Log) -> None:
         self.path = os.path.join(folder, FILE_NAME)
         self.degraded = ""
         self.blank = True
-        self._disk = disk or Disk()
+        self._log = log
+        self._disk = disk
         self._size = MAX_BYTES  # unknown: the first write replaces what is there
 
-    def load(self) -> dict[str, object]:
+    def load(self) -> Snapshot:
         """The last good record; `{}` if there is none, or the file can't be read."""
         try:
             text = self._disk.read(self.path)
         except OSError as error:
-            self.degraded = f"{self.path}: {error.strerror}"
+            self._fail(error)
             return {}
         for line in reversed(text.split(b"\n")):
             record = _record(line)
@@ -88,7 +97,7 @@ class Journal:
                 return record
         return {}
 
-    def write(self, record: dict[str, object], sync: bool = True) -> bool:
+    def write(self, record: Snapshot, sync: bool = True) -> bool:
         """Keep `record`; whether it was kept. With `sync` False it outlives the process, but maybe not a power cut."""
         text = dumps(record)
         # The newline in front ends a line that an earlier write left torn.
@@ -102,13 +111,19 @@ class Journal:
                 self._size += len(data)
         except OSError as error:
             self._size = MAX_BYTES
-            self.degraded = f"{error.filename or self.path}: {error.strerror}"
+            self._fail(error)
             return False
         self.degraded = ""
         return True
 
+    def _fail(self, error: OSError) -> None:
+        why = f"{error.filename or self.path}: {error.strerror}"
+        if why != self.degraded:
+            self._log.warn(PART, f"a job may not resume after a restart, its journal can't be used: {why}")
+        self.degraded = why
 
-def _record(line: bytes) -> dict[str, object] | None:
+
+def _record(line: bytes) -> Snapshot | None:
     digits, _, text = line.partition(b" ")
     try:
         if len(digits) != 8 or int(digits, 16) != crc32(text):
@@ -116,4 +131,8 @@ def _record(line: bytes) -> dict[str, object] | None:
         record = loads(text)
     except (ValueError, JSONDecodeError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if _is_snapshot(record) else None
+
+
+def _is_snapshot(record: object) -> TypeGuard[Snapshot]:
+    return isinstance(record, dict)

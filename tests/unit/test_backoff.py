@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from dc.backoff import Backoff, jittered
+from dc.backoff import Backoff, doubled, jittered
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew_after_success() -> None:
     pauses = Backoff(1.0, 10.0)
     assert [pauses.next() for _ in range(6)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     pauses.reset()
-    assert (pauses.current(), pauses.next(), pauses.current()) == (1.0, 1.0, 2.0)
+    assert (pauses.next(), pauses.next()) == (1.0, 2.0)
+    assert [doubled(1.0, times, 10.0) for times in range(5)] == [1.0, 2.0, 4.0, 8.0, 10.0]
 
 
 def test_a_year_of_failures_is_no_problem_for_the_arithmetic() -> None:

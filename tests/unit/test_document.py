@@ -25,7 +25,7 @@ def run_handler(input: dict[str, object], **action: object) -> dict[str, object]
 
 
 def test_an_operation_alone_runs_it_without_arguments_and_allows_no_stderr() -> None:
-    (action,) = parse({"operation": "echo"}).actions()
+    (action,) = parse({"operation": "echo"}).actions
     assert (action.kind, action.name, action.argv, action.path) == ("runHandler", "echo", ("echo",), "")
     assert (action.allow_std_err, action.operation, action.run_as_user, action.timeout) == (0, True, "", 0)
     assert not action.progress
@@ -43,7 +43,7 @@ def test_every_key_of_the_operation_schema_is_read() -> None:
             "progress": True,
         }
     )
-    (action,) = made.actions()
+    (action,) = made.actions
     assert action.argv == ("Foo.py", "a b", "", "%20")
     assert action.progress
     assert (action.path, action.allow_std_err, action.timeout) == ("default", 2, 60)
@@ -73,7 +73,7 @@ def test_every_key_of_version_1_0_is_read() -> None:
             "finalStep": {"action": {"name": "Say", "type": "runCommand", "input": {"command": "echo,done"}}},
         }
     )
-    install, say = made.actions()
+    install, say = made.actions
     assert (install.name, install.kind, install.argv) == ("Install", "runHandler", ("install.sh", "x"))
     assert (install.path, install.run_as_user, install.allow_std_err) == ("/opt/handlers", "ann", 3)
     assert (install.ignore_failure, install.timeout, install.operation) == (True, 5, False)
@@ -102,7 +102,7 @@ def test_a_boolean_is_a_boolean_or_its_name(value: object, wanted: bool) -> None
 def test_a_null_is_as_if_the_optional_key_were_absent() -> None:
     nulls = dict.fromkeys(("args", "path", "includeStdOut", "allowStdErr", "timeout", "version"))
     plain, made = parse({"operation": "echo"}), parse({"operation": "echo", **nulls})
-    assert [vars_of(a) for a in made.actions()] == [vars_of(a) for a in plain.actions()]
+    assert [vars_of(a) for a in made.actions] == [vars_of(a) for a in plain.actions]
 
 
 def vars_of(action: document.Action) -> dict[str, object]:

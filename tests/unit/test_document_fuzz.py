@@ -49,8 +49,8 @@ def checked(given: object) -> None:
         assert error.rule
         return
     assert isinstance(made, Document)
-    assert made.actions()
-    for action in made.actions():
+    assert made.actions
+    for action in made.actions:
         assert action.kind in (RUN_HANDLER, RUN_COMMAND)
         assert action.argv[0].strip()
         assert all(isinstance(word, str) and "\0" not in word for word in action.argv)

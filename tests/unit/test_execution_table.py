@@ -47,7 +47,7 @@ def family(state: str) -> Iterator[Execution]:
     statuses = {STOPPING: ("", "FAILED"), REPORTING: ("FAILED", "SUCCEEDED")}.get(state, ("",))
     stages: tuple[int, ...] = {REPORTING: (0, 1, 2), CLAIMING: (0, 2)}.get(state, (0,))
     for document in DOCUMENTS:
-        steps = {0, len(document.actions()) - 1}
+        steps = {0, len(document.actions) - 1}
         for step, status, stage in itertools.product(steps, statuses, stages):
             for flags in itertools.product(BOTH, repeat=5):
                 for version in (0, 5):

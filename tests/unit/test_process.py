@@ -112,7 +112,7 @@ def test_ten_megabytes_on_both_pipes_at_once_keep_only_the_tails(w: World) -> No
     assert (result.status, result.stdout.total, result.stderr.total) == (0, 10 * MEGABYTE + 3, 10 * MEGABYTE)
     assert output(result.stdout) == "o" * 1021 + "end"
     assert output(result.stderr) == "e" * 1024
-    assert (result.stdout.lines(), result.stderr.lines()) == (1, 1)
+    assert (result.stdout.lines, result.stderr.lines) == (1, 1)
 
 
 def test_stderr_far_beyond_a_pipe_before_stdout_ends_is_no_deadlock(w: World) -> None:
@@ -121,7 +121,7 @@ def test_stderr_far_beyond_a_pipe_before_stdout_ends_is_no_deadlock(w: World) ->
             "i=0; while [ $i -lt 3000 ]; do echo 012345678901234567890123456789012345678901234 >&2; i=$((i+1)); done; echo ok"
         )
     )
-    assert (result.stderr.lines(), output(result.stdout)) == (3000, "ok\n")
+    assert (result.stderr.lines, output(result.stdout)) == (3000, "ok\n")
 
 
 def test_a_handler_that_closes_its_streams_is_waited_for(w: World) -> None:

@@ -50,7 +50,7 @@ def test_any_bytes_in_any_pieces_are_counted_and_bounded(data: bytes, times: int
     data *= times
     tail = fed(data, sizes)
     assert tail.total == len(data)
-    assert tail.lines() == len(data.split(b"\n")) - (data.endswith(b"\n") or not data)
+    assert tail.lines == len(data.split(b"\n")) - (data.endswith(b"\n") or not data)
     assert data.endswith(tail.raw())
     assert len(tail.raw()) >= min(len(data), TAIL_BYTES - 3)
     assert units(output(tail)) <= 1024
@@ -65,7 +65,7 @@ def test_streams_that_follow_each_other_are_one_tail(streams: list[bytes], times
         joined.extend(one)
         whole.feed(stream * times)
     assert joined.total == whole.total
-    assert joined.lines() == whole.lines()
+    assert joined.lines == whole.lines
     assert output(joined) == output(whole)
 
 
@@ -87,7 +87,7 @@ def test_a_character_that_arrives_in_two_pieces_is_whole() -> None:
 
 
 def test_a_last_line_without_newline_counts_as_a_line() -> None:
-    assert [fed(text, [9]).lines() for text in (b"", b"\n", b"a", b"a\n", b"a\nb", b"\n\n")] == [0, 1, 1, 1, 2, 2]
+    assert [fed(text, [9]).lines for text in (b"", b"\n", b"a", b"a\n", b"a\nb", b"\n\n")] == [0, 1, 1, 1, 2, 2]
 
 
 def test_one_endless_line_of_escapes_shows_nothing_but_the_text_between() -> None:

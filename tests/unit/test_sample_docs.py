@@ -52,7 +52,7 @@ def test_the_arguments_of_the_document_fit_the_handler(name: str, tmp_path: Path
     for faked in ("apt-get", "curl", "dpkg-query", "reboot", "shutdown", "systemctl"):
         world.fake(faked)
     world.fake("sudo", 'shift 4; exec "$@"')
-    for action in parsed(name).actions():
+    for action in parsed(name).actions:
         if action.argv[0] not in HANDLERS:
             assert action.argv[0] in ("Foo.py", "echo", "id", "uname")
             continue

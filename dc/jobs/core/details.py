@@ -23,6 +23,12 @@ FAILED = "FAILED"
 REJECTED = "REJECTED"
 IN_PROGRESS = "IN_PROGRESS"
 
+# Every key that the agent itself puts there: of a report; of a running step; for a restart that finds no journal.
+REASON, STDOUT, STDERR = "reason", "stdout", "stderr"
+PROGRESS, STEP, OUTPUT = "progress", "step", "output"
+RESUME, JOURNAL = "resume", "journal"
+OWN_KEYS = (REASON, STDOUT, STDERR, PROGRESS, STEP, OUTPUT, RESUME, JOURNAL)
+
 AS_IS, ONE_LINE, BARE = 0, 1, 2  # how much of the details an update still carries
 
 # Separators are not "printable" to Python, yet outside AWS's \p{C}: kept.
@@ -108,10 +114,10 @@ def details(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str,
 
     `reason` keeps its first 1024 units, the streams were cut to their last ones by `output`.
     """
-    pairs = {"reason": first_units(clean(reason))}
+    pairs = {REASON: first_units(clean(reason))}
     pairs.update((key, first_units(clean(value))) for key, value in (extra or {}).items())
-    pairs["stdout"] = stdout
-    pairs["stderr"] = stderr
+    pairs[STDOUT] = stdout
+    pairs[STDERR] = stderr
     kept = [(key, value) for key, value in pairs.items() if value]
     return dict(kept if len(kept) <= MAX_PAIRS else kept[:1] + kept[1 - MAX_PAIRS :])
 

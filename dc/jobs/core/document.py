@@ -91,7 +91,7 @@ class Condition:
 class Document:
     """A whole job document. `steps` run in order, `final_step` only after all of them succeeded."""
 
-    __slots__ = ("version", "steps", "final_step", "include_std_out", "conditions")
+    __slots__ = ("version", "steps", "final_step", "actions", "include_std_out", "conditions")
 
     def __init__(
         self,
@@ -104,12 +104,9 @@ class Document:
         self.version = version
         self.steps = steps
         self.final_step = final_step
+        self.actions = steps if final_step is None else (*steps, final_step)  # everything to run, in order
         self.include_std_out = include_std_out
         self.conditions = conditions
-
-    def actions(self) -> tuple[Action, ...]:
-        """Everything to run, in order."""
-        return self.steps if self.final_step is None else (*self.steps, self.final_step)
 
 
 def parse(document: object) -> Document:

@@ -2,330 +2,401 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of one job execution, as a table. Pure: no clock, no file, no socket, no randomness.
 
-Two rules. Everything that decides what becomes of an execution lives here, and nothing here knows how a message
-travels or a process is started: `Execution.handle(event, argument)` answers with effects, which the shell
-(`feature.py`) performs in order. A pair of state and event that `TABLE` lacks is the error `NoTransition`.
-How an update travels and what its answers mean is the same in every state: `update.py`.
+Everything that decides what becomes of an execution lives here and in `update.py`, and nothing in the two knows how a
+message travels or a process is started: `Execution.handle(event)` answers with effects, which the worker performs in
+order.
+
+There are two machines, each with its table. The life, below, goes from the offer over the claim and the steps to the
+report. The update under way is the other one: it is sent, answered, lost, sent again, in whatever state the life is. An
+event that concerns the update goes through that table first, and its row there says what the life learns of it: that
+the claim was accepted, say, or that the cloud has ended the execution. The life in turn asks for an update by `_say`.
+
+A pair of state and event that a table lacks is the error `NoTransition`.
 """
 
 from __future__ import annotations
 
-from dc.jobs.core import events as fx
-from dc.jobs.core import update
-from dc.jobs.core.details import AS_IS, BARE, FAILED, REJECTED, SUCCEEDED, details, output
+from dc.jobs.core import details, update
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
+from dc.jobs.core.key import DROPPED, INTERRUPTED, REPORTED, STUCK
 from dc.jobs.core.outcome import StepResult, asks_for_reboot, judge
-from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING, ExecutionRecord
+from dc.jobs.core.snapshot import EARLIER
+from dc.jobs.core.state import CLAIMING, ENDED, FIRST_BEGUN, OFFERED, REPORTING, RUNNING, STOPPING, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
+
+    from dc.jobs.core.document import Action
+    from dc.jobs.core.snapshot import Snapshot
+
+    Next = tuple[str, list[fx.Effect]]
+
+INTERRUPTED_REASON = "Interrupted by restart"
+FAIL = "fail"  # jobs.on-interrupted: what a restart interrupted is not run again
 
 
-class NoTransition(RuntimeError):
-    """An event came in a state that the table does not pair with it: a defect of the agent, never of a message."""
-
-
-class Execution(ExecutionRecord):
+class Execution(State):
     """One execution, from the offer to its end: what is known, and what becomes of it."""
 
     __slots__ = ()
 
-    def handle(self, event: str, argument: object = None) -> list[object]:
+    def handle(self, event: ev.Event) -> list[fx.Effect]:
         """What to do now, in order. Raises `NoTransition`, and leaves the execution as it was."""
-        rule = TABLE.get((self.state, event))
-        if rule is None:
-            raise NoTransition(f"event {event} came in state {self.state}")
-        act, targets = rule
-        state, effects = act(self, argument)
+        kind = type(event)
+        of_update = kind in update.EVENTS
+        row = update.TABLE.get((self.update.state, kind))
+        learnt: type[Any] | None = row[2] if row else kind
+        if (of_update and row is None) or (learnt is not None and (self.state, learnt) not in TABLE):
+            raise ev.NoTransition(f"event {kind.__name__} came in state {self.state}, update {self.update.state}")
+        effects = self.update.handle(event, self.content) if of_update else []
+        if learnt is None:
+            return effects
+        act, targets = TABLE[self.state, learnt]
+        state, more = act(self, event if learnt is kind else learnt())
         if state not in targets:
-            raise NoTransition(f"event {event} in state {self.state} led to {state}, which the table does not name")
+            raise ev.NoTransition(f"event {kind.__name__} led from {self.state} to {state}, against the table")
         self.state = state
-        return effects
+        return effects + more
+
+    def position(self) -> str:
+        """How far it is, for a restart that finds no journal: steps and attempts count from 1."""
+        return f"step {self.step + 1} attempt {self.attempt} boot {EARLIER if self.rebooted else self.boot}"
+
+    def content(self) -> fx.Send | None:
+        """The update that this state calls for; None: nothing is to be said."""
+        if self.state == REPORTING:
+            return fx.Send(self.status, details.reduced(self.details, self.stage))
+        if self.state in (CLAIMING, RUNNING):
+            return fx.Send(details.IN_PROGRESS, self.progress, self.position() if self.stage != details.BARE else "")
+        return None
+
+    def snapshot(self) -> Snapshot:
+        """For the journal. The document is left out: the cloud sends it again, with presigned URLs that are fresh."""
+        decided = self.state == REPORTING
+        return {
+            "job": self.job_id,
+            "number": self.number,
+            "queued": self.queued_at,
+            "version": self.update.version,
+            "running": self.state in (RUNNING, STOPPING),
+            "step": self.step,
+            "attempt": self.attempt,
+            "rebooted": self.rebooted,
+            "status": self.status if decided else "",
+            "details": self.details,
+            "stdout": "" if decided or not self.stdout.total else details.output(self.stdout),  # it is in the details
+            "stderr": "" if decided or not self.stderr.total else details.output(self.stderr),
+            "boot": self.boot,
+        }
+
+
+def _say(e: Execution, state: str) -> Next:
+    """Go to `state`, and send what it calls for."""
+    e.state = state
+    return state, e.update.handle(ev.Say(), e.content)
+
+
+def _probe(e: Execution) -> list[fx.Effect]:
+    """Ask by an details.IN_PROGRESS update whether the execution is still wanted: there is no "cancelled" message."""
+    return e.update.handle(ev.Probe(), e.content)
+
+
+def _end(e: Execution, outcome: str, *notes: fx.Effect) -> Next:
+    """Lay the execution aside."""
+    e.outcome = outcome
+    return ENDED, [*notes, fx.ENDS[outcome]]
+
+
+def _decide(e: Execution, status: str, pairs: dict[str, str]) -> Next:
+    """The terminal status is settled: write it down, then report it."""
+    e.status = status
+    e.details = pairs
+    e.stage = details.AS_IS
+    e.update.retries = 0
+    state, effects = _say(e, REPORTING)
+    return state, [fx.Persist(), *effects]
+
+
+def _after(effects: list[fx.Effect], rest: Next) -> Next:
+    return rest[0], effects + rest[1]
+
+
+def _ignore(e: Execution, _: ev.Event) -> Next:
+    return e.state, []
 
 
 # --- from the offer to the first step
 
 
-def _claim(e: Execution, _: object) -> tuple[str, list[object]]:
-    return CLAIMING, update.send(e)
+def _claim(e: Execution, _: ev.Begin) -> Next:
+    return _say(e, CLAIMING)
 
 
-def _resume(e: Execution, argument: object) -> tuple[str, list[object]]:
-    assert isinstance(argument, fx.Resumption)
-    record = argument.record
-    e.restore(record)
+def _refuse(e: Execution, event: ev.Refuse) -> Next:
+    return _decide(e, details.REJECTED, details.details(event.reason))
+
+
+def _resume(e: Execution, event: ev.Resume) -> Next:
+    e.restore(event.snapshot)
     if e.status:  # decided before the restart; whether it was reported is unknown
-        e.unanswered = True
-        return REPORTING, update.send(e)
-    if e.step >= len(e.actions()):
-        return _decide(e, FAILED, details("Interrupted by restart, and the job document no longer has that step"))
-    if not record.get("running"):
-        return CLAIMING, update.send(e)
-    action = e.actions()[e.step]
-    e.rebooted = e.rebooted or argument.rebooted
+        e.update.unanswered = True
+        return _say(e, REPORTING)
+    if e.step >= len(e.actions):
+        return _decide(
+            e, details.FAILED, details.details(f"{INTERRUPTED_REASON}, and the job document no longer has that step")
+        )
+    if not event.snapshot.get("running"):
+        return _say(e, CLAIMING)
+    action = e.actions[e.step]
+    e.rebooted = e.rebooted or event.rebooted
     if e.rebooted and asks_for_reboot(action):
         return _after([fx.Note("INFO", f'step "{action.name}" rebooted the board: done')], _next_step(e, "Rebooted"))
-    if not argument.rerun:
-        return _decide(e, FAILED, _details(e, "Interrupted by restart"))
-    if e.attempt >= argument.max_attempts:
-        return _decide(e, FAILED, _details(e, f"Interrupted by restart {e.attempt} times, which is all it may be"))
+    if e.rules.jobs_on_interrupted == FAIL:
+        return _decide(e, details.FAILED, _details(e, INTERRUPTED_REASON))
+    if e.attempt >= e.rules.jobs_max_attempts:
+        reason = f"{INTERRUPTED_REASON} {e.attempt} times; jobs.max-attempts allows no further attempt"
+        return _decide(e, details.FAILED, _details(e, reason))
     e.attempt += 1
-    return CLAIMING, [fx.Note("INFO", f'step "{action.name}" was interrupted: attempt {e.attempt}'), *update.send(e)]
+    return _after([fx.Note("INFO", f'step "{action.name}" was interrupted: attempt {e.attempt}')], _say(e, CLAIMING))
 
 
-def _refuse(e: Execution, reason: object) -> tuple[str, list[object]]:
-    return _decide(e, REJECTED, details(str(reason)))
+def _claimed(e: Execution, _: ev.Accepted) -> Next:
+    return RUNNING, [fx.Prepare()]
 
 
-def _claimed(e: Execution, _: object) -> tuple[str, list[object]]:
-    return RUNNING, update.taken(e) + _run(e)
-
-
-def _claim_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    if e.stage != BARE:  # its details may be what the cloud does not take
-        e.stage = BARE
-        update.answered(e)
-        return e.state, update.send(e)
-    return update.end(e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses IN_PROGRESS for this execution: {message}"))
-
-
-def _claim_gone(e: Execution, status: object) -> tuple[str, list[object]]:
-    return update.end(
-        e, fx.DROPPED, fx.Note("INFO", f"the execution is no longer pending ({status or 'deleted'}); not started")
+def _claim_unfit(e: Execution, event: ev.Unfit) -> Next:
+    if e.stage != details.BARE:  # its details may be what the cloud does not take
+        e.stage = details.BARE
+        return _say(e, CLAIMING)
+    return _end(
+        e, STUCK, fx.Note("ERROR", f"the cloud refuses details.IN_PROGRESS for this execution: {event.message}")
     )
 
 
-def _interrupt(e: Execution, _: object) -> tuple[str, list[object]]:
-    return update.end(e, fx.INTERRUPTED)
+def _claim_gone(e: Execution, event: ev.Gone) -> Next:
+    text = f"the execution is no longer pending ({event.status or 'deleted'}); not started"
+    return _end(e, DROPPED, fx.Note("INFO", text))
+
+
+def _interrupt(e: Execution, _: ev.Stop) -> Next:
+    return _end(e, INTERRUPTED)
+
+
+def _disowned(e: Execution, _: ev.Disowned) -> Next:
+    # The queue may name it again after all: what was never started can be begun anew then.
+    outcome = DROPPED if not e.status and (e.step, e.attempt) == (0, 1) else STUCK
+    return _end(e, outcome, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
 
 
 # --- steps
 
 
-def _run(e: Execution) -> list[object]:
-    action = e.actions()[e.step]
-    effects: list[object] = [fx.Persist(), fx.Run(action, e.step, e.attempt, e.rebooted)]
+def _start(e: Execution, _: ev.Kept) -> Next:
+    return _run(e, asks_for_reboot)
+
+
+def _start_unkept(e: Execution, _: ev.Unkept) -> Next:
+    return _run(e, lambda action: True)
+
+
+def _run(e: Execution, is_told: Callable[[Action], bool]) -> Next:
+    """`is_told`: whether the cloud must know of the step before it starts, since the journal may not be there later."""
+    action = e.actions[e.step]
+    effects: list[fx.Effect] = []
+    if not e.started:
+        e.started = True
+        # Another agent may have had it, and left its handler running, unless this claim was the first that ever counted.
+        effects += [] if e.update.version == FIRST_BEGUN else [fx.EndStrays()]
+        effects += _job_deadline(e)
+    if e.update.resume != e.position() and is_told(action):
+        effects += _show(e, {})
+    effects.append(fx.Run(action, e.step, e.attempt, e.rebooted))
     if action.timeout:
-        effects.append(fx.Arm(fx.STEP_TIMER, action.timeout))
-    return effects
+        why = f"Timed out: the step's timeout of {action.timeout:g} s is over"
+        effects.append(fx.Arm(fx.STEP_TIMER, action.timeout, ev.Overdue(why)))
+    return RUNNING, effects
 
 
-def _step_ended(e: Execution, argument: object) -> tuple[str, list[object]]:
-    result = argument if isinstance(argument, StepResult) else StepResult(error="the step's result was lost")
-    action = e.actions()[e.step]
-    e.stdout.extend(result.stdout)
-    e.stderr.extend(result.stderr)
-    good, reason = judge(result, action)
-    effects: list[object] = [fx.Disarm(fx.STEP_TIMER)]
-    if not good and e.stopping and result.signal is not None:
+def _job_deadline(e: Execution) -> list[fx.Effect]:
+    """The end of all steps together: the configuration's or AWS's own, whichever comes first."""
+    seconds: float = e.rules.jobs_max_run_seconds
+    why = f"jobs.max-run-seconds of {seconds:g} s is over"
+    left = e.seconds_left
+    if left and (not seconds or left < seconds):
+        seconds, why = left, "the time that AWS IoT gave the execution is over"
+    return [fx.Arm(fx.JOB_TIMER, seconds, ev.Overdue(f"Timed out: {why}"))] if seconds else []
+
+
+def _show(e: Execution, pairs: dict[str, str]) -> list[fx.Effect]:
+    known = {details.PROGRESS: f"step {e.step + 1} of {len(e.actions)}", details.STEP: e.actions[e.step].name}
+    e.progress = details.details("", extra={**known, **pairs})
+    return _probe(e)
+
+
+def _step_ended(e: Execution, event: StepResult) -> Next:
+    action = e.actions[e.step]
+    _collect(e, event)
+    good, reason = judge(event, action)
+    effects: list[fx.Effect] = [fx.NO_STEP_DEADLINE]
+    if not good and e.stopping and event.signal is not None:
         # Whatever stops the agent (a reboot, say) usually stops its children too: not the handler's own failure.
-        return update.end(e, fx.INTERRUPTED, *effects)
+        return _end(e, INTERRUPTED)
     if not good and action.ignore_failure:
         effects.append(fx.Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
     elif not good:
-        extra = {} if action.operation else {"step": action.name}
-        return _after(effects, _decide(e, FAILED, _details(e, reason, extra)))
+        extra = {} if action.operation else {details.STEP: action.name}
+        return _after([*effects, *fx.NO_DEADLINES], _decide(e, details.FAILED, _details(e, reason, extra)))
     return _after(effects, _next_step(e, reason))
 
 
-def _next_step(e: Execution, reason: str) -> tuple[str, list[object]]:
+def _collect(e: Execution, result: StepResult) -> None:
+    """A report shows what all steps have written."""
+    if result.stdout.total:
+        e.stdout.extend(result.stdout)
+    if result.stderr.total:
+        e.stderr.extend(result.stderr)
+
+
+def _next_step(e: Execution, reason: str) -> Next:
     """The step is done: on to the next one, or the end. A claim comes first where this process made none yet."""
     e.step += 1
     e.attempt = 1
     e.rebooted = False
-    if e.step == len(e.actions()):
-        return _decide(e, SUCCEEDED, _details(e, reason))
+    if e.step == len(e.actions):
+        return _after([*fx.NO_DEADLINES], _decide(e, details.SUCCEEDED, _details(e, reason)))
     if e.state == OFFERED:
-        return CLAIMING, update.send(e)
+        return _say(e, CLAIMING)
     if e.stopping:
-        return update.end(e, fx.INTERRUPTED, fx.Persist())
-    return RUNNING, _run(e)
+        return _end(e, INTERRUPTED, fx.Persist())
+    return RUNNING, [fx.Prepare()]
 
 
 def _details(e: Execution, reason: str, extra: dict[str, str] | None = None) -> dict[str, str]:
     include = e.document is not None and e.document.include_std_out
-    return details(reason, output(e.stdout) if include else "", output(e.stderr), extra)
+    return details.details(reason, details.output(e.stdout) if include else "", details.output(e.stderr), extra)
 
 
-def _after(effects: list[object], rest: tuple[str, list[object]]) -> tuple[str, list[object]]:
-    return rest[0], effects + rest[1]
+def _doubt(e: Execution, _: ev.Doubt) -> Next:
+    return RUNNING, _probe(e)
 
 
-def _probe(e: Execution, _: object) -> tuple[str, list[object]]:
-    """Ask by an IN_PROGRESS update whether the execution is still wanted: there is no "cancelled" message."""
-    return e.state, [] if e.awaiting else update.send(e)
+def _not_named(e: Execution, _: ev.Disowned) -> Next:
+    """Cancelled? An update without a version will tell, after a pause, since the versions were at odds."""
+    e.update.version = 0
+    return RUNNING, e.update.handle(ev.Postpone(), e.content)
 
 
-def _not_named(e: Execution, _: object) -> tuple[str, list[object]]:
-    """start-next names another: cancelled? An update without a version asks, after a pause if versions were at odds."""
-    if not e.resyncing:
-        return _probe(e, None)
-    e.resyncing = False
-    e.version = 0
-    return update.pause(e, None)
+def _show_progress(e: Execution, event: ev.Progress) -> Next:
+    return RUNNING, _show(e, event.pairs)
 
 
-def _show_progress(e: Execution, pairs: object) -> tuple[str, list[object]]:
-    """Now and then, and never in the way of another update."""
-    if isinstance(pairs, dict):
-        e.progress = details("", extra={"progress": f"step {e.step + 1} of {len(e.actions())}", **pairs})
-    return e.state, [] if e.awaiting else update.send(e)
-
-
-def _still_wanted(e: Execution, _: object) -> tuple[str, list[object]]:
-    return e.state, update.taken(e)
-
-
-def _probe_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
+def _probe_unfit(e: Execution, event: ev.Unfit) -> Next:
     e.progress = {}  # what it shows may be the reason; that it runs is worth more
-    return e.state, [*update.answered(e), fx.Note("WARN", f"the cloud refuses an IN_PROGRESS update: {message}")]
+    return RUNNING, [fx.Note("WARN", f"the cloud refuses an details.IN_PROGRESS update: {event.message}")]
 
 
-def _cancelled(e: Execution, status: object) -> tuple[str, list[object]]:
-    text = f"the cloud has ended this execution ({status or 'deleted'}): stopping the handler"
-    return STOPPING, [*update.answered(e), fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", text), fx.Kill()]
+# --- ending a step before its time
 
 
-def _overdue(e: Execution, reason: object) -> tuple[str, list[object]]:
-    e.status = FAILED
-    e.details = {"reason": str(reason)}
-    return STOPPING, [fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", f"{reason}: stopping the handler"), fx.Kill()]
+def _kill(e: Execution, note: str) -> Next:
+    note = f"{note}: stopping the handler"
+    return STOPPING, [*fx.NO_DEADLINES, fx.Note("WARN", note), fx.Kill(e.stopping)]
 
 
-def _stop(e: Execution, _: object) -> tuple[str, list[object]]:
+def _cancelled(e: Execution, event: ev.Gone) -> Next:
+    return _kill(e, f"the cloud has ended this execution ({event.status or 'deleted'})")
+
+
+def _overdue(e: Execution, event: ev.Overdue) -> Next:
+    e.status = details.FAILED
+    e.details = {details.REASON: event.reason}
+    return _kill(e, event.reason)
+
+
+def _stop(e: Execution, _: ev.Stop) -> Next:
     e.stopping = True
     return e.state, []
 
 
-def _cut_off(e: Execution, _: object) -> tuple[str, list[object]]:
+def _cut_off(e: Execution, _: ev.CutOff) -> Next:
     e.stopping = True
-    return STOPPING, [fx.Disarm(fx.STEP_TIMER), fx.Note("WARN", "the agent is ending: stopping the handler"), fx.Kill()]
+    if e.rules.jobs_on_interrupted == FAIL:
+        return _overdue(e, ev.Overdue(INTERRUPTED_REASON))
+    return _kill(e, "the agent is ending")
 
 
-def _stopped(e: Execution, argument: object) -> tuple[str, list[object]]:
-    if isinstance(argument, StepResult):
-        e.stdout.extend(argument.stdout)
-        e.stderr.extend(argument.stderr)
+def _stopped(e: Execution, event: StepResult) -> Next:
+    _collect(e, event)
     if e.status:
-        return _decide(e, e.status, _details(e, e.details["reason"]))
-    return update.end(e, fx.INTERRUPTED if e.stopping else fx.DROPPED)
+        return _decide(e, e.status, _details(e, e.details[details.REASON]))
+    return _end(e, INTERRUPTED if e.stopping else DROPPED)
 
 
-def _stopping_online(e: Execution, _: object) -> tuple[str, list[object]]:
-    e.online = True
-    return e.state, []
-
-
-def _stopping_redelivered(e: Execution, version: object) -> tuple[str, list[object]]:
-    e.resyncing = False
-    return update.redelivered(e, version)
-
-
-def _stopping_gone(e: Execution, _: object) -> tuple[str, list[object]]:
+def _stopping_gone(e: Execution, _: ev.Gone) -> Next:
     e.status = ""
     e.stopping = False
-    return e.state, update.answered(e)
+    return STOPPING, []
 
 
 # --- the terminal report
 
 
-def _decide(e: Execution, status: str, pairs: dict[str, str]) -> tuple[str, list[object]]:
-    e.status = status
-    e.details = pairs
-    e.stage = AS_IS
-    e.retries = 0
-    return REPORTING, [fx.Persist(), *update.send(e)]
+def _reported(e: Execution, _: ev.Accepted) -> Next:
+    return _end(e, REPORTED)
 
 
-def _reported(e: Execution, _: object) -> tuple[str, list[object]]:
-    update.taken(e)
-    return update.end(e, fx.REPORTED)
+def _report_gone(e: Execution, event: ev.Gone) -> Next:
+    if event.status == e.status:  # an earlier send of the same report counted, only its answer was lost
+        return _end(e, REPORTED)
+    text = f"the cloud has already ended this execution ({event.status or 'deleted'}); {e.status} is not reported"
+    return _end(e, DROPPED, fx.Note("WARN", text))
 
 
-def _report_gone(e: Execution, status: object) -> tuple[str, list[object]]:
-    if status == e.status:  # an earlier send of the same report counted, only its answer was lost
-        return update.end(e, fx.REPORTED)
-    text = f"the cloud has already ended this execution ({status or 'deleted'}); {e.status} is not reported"
-    return update.end(e, fx.DROPPED, fx.Note("WARN", text))
-
-
-def _report_unfit(e: Execution, message: object) -> tuple[str, list[object]]:
-    update.answered(e)
-    if e.stage == BARE:
-        return update.end(
-            e, fx.STUCK, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {message}")
-        )
+def _report_unfit(e: Execution, event: ev.Unfit) -> Next:
+    if e.stage == details.BARE:
+        return _end(e, STUCK, fx.Note("ERROR", f"the cloud refuses {e.status} even without details: {event.message}"))
     e.stage += 1
-    return e.state, [
-        fx.Note("WARN", f"the cloud refuses the details ({message}); sending them reduced"),
-        *update.send(e),
-    ]
+    note = fx.Note("WARN", f"the cloud refuses the details ({event.message}); sending them reduced")
+    return _after([note], _say(e, REPORTING))
 
 
 # Every pair of state and event that can happen: what is done, and where it may lead.
-TABLE: dict[tuple[str, str], tuple[Callable[[Execution, object], tuple[str, list[object]]], tuple[str, ...]]] = {
-    (OFFERED, fx.BEGIN): (_claim, (CLAIMING,)),
-    (OFFERED, fx.REFUSE): (_refuse, (REPORTING,)),
-    (OFFERED, fx.RESUME): (_resume, (CLAIMING, REPORTING)),
-    (CLAIMING, fx.ACCEPTED): (_claimed, (RUNNING,)),
-    (CLAIMING, fx.GONE): (_claim_gone, (ENDED,)),
-    (CLAIMING, fx.STALE): (update.stale, (CLAIMING,)),
-    (CLAIMING, fx.UNFIT): (_claim_unfit, (CLAIMING, ENDED)),
-    (CLAIMING, fx.BUSY): (update.pause, (CLAIMING,)),
-    (CLAIMING, fx.RETRY): (update.resend, (CLAIMING,)),
-    (CLAIMING, fx.ONLINE): (update.online, (CLAIMING,)),
-    (CLAIMING, fx.OFFLINE): (update.offline, (CLAIMING,)),
-    (CLAIMING, fx.DOUBT): (update.ignore, (CLAIMING,)),  # the claim's own answer will tell
-    (CLAIMING, fx.STOP): (_interrupt, (ENDED,)),
-    (CLAIMING, fx.CUT_OFF): (_interrupt, (ENDED,)),
-    (CLAIMING, fx.REDELIVERED): (update.redelivered, (CLAIMING,)),
-    (CLAIMING, fx.ABSENT): (update.absent, (CLAIMING, ENDED)),
-    (RUNNING, fx.STEP_ENDED): (_step_ended, (RUNNING, REPORTING, ENDED)),
-    (RUNNING, fx.ACCEPTED): (_still_wanted, (RUNNING,)),
-    (RUNNING, fx.GONE): (_cancelled, (STOPPING,)),
-    (RUNNING, fx.STALE): (update.stale, (RUNNING,)),
-    (RUNNING, fx.UNFIT): (_probe_unfit, (RUNNING,)),
-    (RUNNING, fx.BUSY): (update.pause, (RUNNING,)),
-    (RUNNING, fx.RETRY): (update.resend, (RUNNING,)),
-    (RUNNING, fx.ONLINE): (update.online, (RUNNING,)),
-    (RUNNING, fx.OFFLINE): (update.offline, (RUNNING,)),
-    (RUNNING, fx.DOUBT): (_probe, (RUNNING,)),
-    (RUNNING, fx.PROGRESS): (_show_progress, (RUNNING,)),
-    (RUNNING, fx.OVERDUE): (_overdue, (STOPPING,)),
-    (RUNNING, fx.STOP): (_stop, (RUNNING,)),
-    (RUNNING, fx.CUT_OFF): (_cut_off, (STOPPING,)),
-    (RUNNING, fx.REDELIVERED): (update.redelivered, (RUNNING,)),
-    (RUNNING, fx.ABSENT): (_not_named, (RUNNING,)),
-    (STOPPING, fx.STEP_ENDED): (_stopped, (REPORTING, ENDED)),
-    (STOPPING, fx.ACCEPTED): (_still_wanted, (STOPPING,)),
-    (STOPPING, fx.GONE): (_stopping_gone, (STOPPING,)),
-    (STOPPING, fx.STALE): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.UNFIT): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.BUSY): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.RETRY): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.ONLINE): (_stopping_online, (STOPPING,)),
-    (STOPPING, fx.OFFLINE): (update.offline, (STOPPING,)),
-    (STOPPING, fx.DOUBT): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.PROGRESS): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.OVERDUE): (update.ignore, (STOPPING,)),
-    (STOPPING, fx.STOP): (_stop, (STOPPING,)),
-    (STOPPING, fx.CUT_OFF): (_stop, (STOPPING,)),
-    (STOPPING, fx.REDELIVERED): (_stopping_redelivered, (STOPPING,)),
-    (STOPPING, fx.ABSENT): (update.ignore, (STOPPING,)),
-    (REPORTING, fx.ACCEPTED): (_reported, (ENDED,)),
-    (REPORTING, fx.GONE): (_report_gone, (ENDED,)),
-    (REPORTING, fx.STALE): (update.stale, (REPORTING,)),
-    (REPORTING, fx.UNFIT): (_report_unfit, (REPORTING, ENDED)),
-    (REPORTING, fx.BUSY): (update.pause, (REPORTING,)),
-    (REPORTING, fx.RETRY): (update.resend, (REPORTING,)),
-    (REPORTING, fx.ONLINE): (update.online, (REPORTING,)),
-    (REPORTING, fx.OFFLINE): (update.offline, (REPORTING,)),
-    (REPORTING, fx.DOUBT): (update.ignore, (REPORTING,)),  # the report's own answer will tell
-    (REPORTING, fx.PROGRESS): (update.ignore, (REPORTING,)),
-    (REPORTING, fx.OVERDUE): (update.ignore, (REPORTING,)),
-    (REPORTING, fx.STOP): (_stop, (REPORTING,)),
-    (REPORTING, fx.CUT_OFF): (_interrupt, (ENDED,)),
-    (REPORTING, fx.REDELIVERED): (update.redelivered, (REPORTING,)),
-    (REPORTING, fx.ABSENT): (update.absent, (REPORTING, ENDED)),
+TABLE: dict[tuple[str, type], tuple[Callable[[Execution, Any], Next], tuple[str, ...]]] = {
+    (OFFERED, ev.Begin): (_claim, (CLAIMING,)),
+    (OFFERED, ev.Refuse): (_refuse, (REPORTING,)),
+    (OFFERED, ev.Resume): (_resume, (CLAIMING, REPORTING)),
+    (CLAIMING, ev.Accepted): (_claimed, (RUNNING,)),
+    (CLAIMING, ev.Gone): (_claim_gone, (ENDED,)),
+    (CLAIMING, ev.Unfit): (_claim_unfit, (CLAIMING, ENDED)),
+    (CLAIMING, ev.Doubt): (_ignore, (CLAIMING,)),  # the claim's own answer will tell
+    (CLAIMING, ev.Disowned): (_disowned, (ENDED,)),
+    (CLAIMING, ev.Stop): (_interrupt, (ENDED,)),
+    (RUNNING, ev.Kept): (_start, (RUNNING,)),
+    (RUNNING, ev.Unkept): (_start_unkept, (RUNNING,)),
+    (RUNNING, StepResult): (_step_ended, (RUNNING, REPORTING, ENDED)),
+    (RUNNING, ev.Accepted): (_ignore, (RUNNING,)),  # it is still wanted
+    (RUNNING, ev.Gone): (_cancelled, (STOPPING,)),
+    (RUNNING, ev.Unfit): (_probe_unfit, (RUNNING,)),
+    (RUNNING, ev.Doubt): (_doubt, (RUNNING,)),
+    (RUNNING, ev.Disowned): (_not_named, (RUNNING,)),
+    (RUNNING, ev.Progress): (_show_progress, (RUNNING,)),
+    (RUNNING, ev.Overdue): (_overdue, (STOPPING,)),
+    (RUNNING, ev.Stop): (_stop, (RUNNING,)),
+    (RUNNING, ev.CutOff): (_cut_off, (STOPPING,)),
+    (STOPPING, StepResult): (_stopped, (REPORTING, ENDED)),
+    (STOPPING, ev.Accepted): (_ignore, (STOPPING,)),  # an update that was under way
+    (STOPPING, ev.Unfit): (_ignore, (STOPPING,)),
+    (STOPPING, ev.Gone): (_stopping_gone, (STOPPING,)),
+    (STOPPING, ev.Doubt): (_ignore, (STOPPING,)),  # the report's answer will tell, or nothing is to be reported
+    (STOPPING, ev.Disowned): (_ignore, (STOPPING,)),
+    (STOPPING, ev.Stop): (_stop, (STOPPING,)),
+    (REPORTING, ev.Accepted): (_reported, (ENDED,)),
+    (REPORTING, ev.Gone): (_report_gone, (ENDED,)),
+    (REPORTING, ev.Unfit): (_report_unfit, (REPORTING, ENDED)),
+    (REPORTING, ev.Doubt): (_ignore, (REPORTING,)),  # the report's own answer will tell
+    (REPORTING, ev.Disowned): (_disowned, (ENDED,)),
+    (REPORTING, ev.Stop): (_ignore, (REPORTING,)),  # it may still be answered before the agent ends
 }

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypeGuard
 
+    from dc.jobs.core.key import Key
+
 START_NEXT = "start-next"
 NOTIFY_NEXT = "notify-next"
 
@@ -43,6 +45,7 @@ class Offer:
         "token",
         "job_id",
         "number",
+        "key",
         "version",
         "status",
         "document",
@@ -68,20 +71,13 @@ class Offer:
         self.token = token
         self.job_id = job_id
         self.number = number
+        self.key: Key = (job_id, number, queued_at)
         self.version = version
         self.status = status
         self.document = document
         self.queued_at = queued_at
         self.seconds_left = seconds_left  # until AWS times the execution out; None: no timer
         self.details = details or {}  # statusDetails of the last update
-
-    def key(self) -> tuple[str, int, int | float]:
-        """What tells one execution from another. queuedAt tells a job that was deleted and made again."""
-        return (self.job_id, self.number, self.queued_at)
-
-    def is_namesake_of(self, key: tuple[str, int, int | float]) -> bool:
-        """Whether the execution of `key` must have been deleted, since this one has its name and is younger."""
-        return (self.job_id, self.number) == key[:2] and self.queued_at > key[2] > 0
 
 
 class Nothing:

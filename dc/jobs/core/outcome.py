@@ -48,7 +48,7 @@ def judge(result: StepResult, action: Action) -> tuple[bool, str]:
     reason = f"Exited with status: {result.status}"
     if result.status != 0:
         return False, reason
-    lines = result.stderr.lines()
+    lines = result.stderr.lines
     if action.allow_std_err is not None and lines > action.allow_std_err:
         return (
             False,

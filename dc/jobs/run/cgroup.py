@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""A control group (cgroup v2) per execution, where the agent may make one: nothing leaves it unawares.
+"""A control group (cgroup v2) per execution, where the agent may make one: no process can leave it by itself.
 
 A process leaves its group of processes with `setsid` and its marks with `env -i`, but not its control group. Used only
 where cgroup v2 is mounted and the agent may make groups below its own; under systemd only if that unit is delegated

@@ -63,6 +63,7 @@ class Process:
         """Start; "" when it runs, else the reason why it can't. `done` is not called then."""
         streams = ("stdout", "stderr", PROGRESS) if command.progress else ("stdout", "stderr")
         reads: list[int] = []
+        readers: list[Callable[[], None]] = []
         given: list[int] = []
         failure = ""
         try:
@@ -70,6 +71,7 @@ class Process:
             for _ in streams:
                 read, write = os.pipe2(os.O_CLOEXEC)
                 reads.append(high(read))
+                readers.append(self._reader(reads[-1]))
                 given.append(high(write))
             self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
             cgroup.enter(self._mark, self.pid)
@@ -81,10 +83,10 @@ class Process:
             os.close(fd)
         if failure:
             return failure
-        for fd, stream in zip(reads, streams, strict=True):
+        for fd, stream, reader in zip(reads, streams, readers, strict=True):
             os.set_blocking(fd, False)
             self._pipes[fd] = stream
-            self._loop.watch(fd, self._reader(fd))
+            self._loop.watch(fd, reader)
         return ""
 
     def last_line(self) -> bytes:
@@ -109,7 +111,7 @@ class Process:
         self._signal_group(_signal.SIGTERM)
         self._signal_strays(_signal.SIGTERM)
         self._signal_group(_signal.SIGCONT)  # a stopped process can't act on SIGTERM
-        self._loop.arm((self, "kill"), grace, self._kill_now)
+        self._loop.arm("step-kill", grace, self._kill_now)
         if self._status is not None:
             self._kill_now()
 
@@ -126,7 +128,8 @@ class Process:
         chunk = bytes(_view[:size])
         if not chunk:
             self._close(fd)
-            self._check()
+            if not self._pipes:
+                self._drained()
             return
         stream = self._pipes[fd]
         if stream != PROGRESS:
@@ -152,23 +155,26 @@ class Process:
                 self._kill_now()
             return  # others of the group may still use their grace
         self._reap()
-        self._loop.arm((self, "output"), self._output_grace, self._give_up_output)
-        self._check()
+        if self._pipes:
+            self._loop.arm("step-output", self._output_grace, self._give_up_output)
+        else:
+            self._finish()
 
     def _give_up_output(self) -> None:
         for fd in list(self._pipes):
             self._readable(fd)  # what is there already still counts
-        for fd in list(self._pipes):
-            self._close(fd)
-        self._check()
-
-    def _check(self) -> None:
         if self._pipes:
-            return
+            for fd in list(self._pipes):
+                self._close(fd)
+            self._drained()
+
+    def _drained(self) -> None:
+        """Nobody holds the pipes any more."""
         if self._killing:
             if self._exited():
                 self._kill_now()
         elif self._status is not None:
+            self._loop.disarm("step-output")
             self._finish()
 
     def _signal_group(self, number: int) -> bool:
@@ -193,7 +199,7 @@ class Process:
         return signal_all(self._mark, number)
 
     def _kill_now(self) -> None:
-        self._loop.disarm((self, "kill"))
+        self._loop.disarm("step-kill")
         self._signal_group(_signal.SIGKILL)
         self._wait_dead()
 
@@ -209,7 +215,7 @@ class Process:
                 self._close(fd)
             self._finish()
         else:
-            self._loop.arm((self, "dead"), _DEAD_POLL_SECONDS, self._wait_dead)
+            self._loop.arm("step-dead", _DEAD_POLL_SECONDS, self._wait_dead)
 
     def _reap(self) -> None:
         try:
@@ -218,8 +224,9 @@ class Process:
             self._status = -1
 
     def _finish(self) -> None:
-        for timer in ("kill", "output", "dead"):
-            self._loop.disarm((self, timer))
+        if self._killing:
+            for timer in ("step-kill", "step-output", "step-dead"):
+                self._loop.disarm(timer)
         cgroup.tidy(self._mark)
         done, self._done = self._done, _already
         tails = self._tails

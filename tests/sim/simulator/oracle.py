@@ -30,7 +30,7 @@ def actions_of(document: object) -> tuple[Action, ...] | None:
         parsed = parse(document)
     except DocumentError:
         return None
-    return None if parsed.conditions else parsed.actions()
+    return None if parsed.conditions else parsed.actions
 
 
 class Oracle:

@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a running step shows of itself, and when: at intervals, and soon after the handler has told how far it is."""
+
+from __future__ import annotations
+
+from dc.jobs.core.details import OUTPUT, OWN_KEYS, clean, is_key, last_units
+from dc.jobs.core.effects import PROGRESS_TIMER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dc.jobs.run.runner import Runner
+    from dc.loop import Loop
+
+SECONDS = 30.0
+TOLD_SECONDS = 5.0  # between two updates where a handler tells a lot
+MAX_KEYS, MAX_LINE = 5, 1024  # of AWS's 10 pairs, some are the agent's own
+_TIMER = f"jobs-{PROGRESS_TIMER}"  # the worker disarms it, as all timers of an execution
+
+
+class Progress:
+    """Calls `show(pairs)` when it is time for an update with these statusDetails."""
+
+    def __init__(self, loop: Loop, runner: Runner, show: Callable[[dict[str, str]], None]) -> None:
+        self._loop = loop
+        self._runner = runner
+        self._show = show
+        self._pairs: dict[str, str] = {}  # what the handler told
+        self._unfinished = b""  # line of the handler
+        self._shown = 0.0
+
+    def begin(self) -> None:
+        """The process of a step is about to be started."""
+        self._pairs = {}
+        self._unfinished = b""
+        self._shown = self._loop.now()
+        self._loop.arm(_TIMER, SECONDS, self._due)
+
+    def told(self, chunk: bytes) -> None:
+        """The handler wrote lines `key=value`, each key as AWS takes it. What does not fit is left out: it is the
+        handler's own affair."""
+        *lines, rest = (self._unfinished + chunk).split(b"\n")
+        self._unfinished = rest[-MAX_LINE:]
+        for line in lines:
+            key, equals, value = line[:MAX_LINE].decode("utf-8", "replace").partition("=")
+            known = key in self._pairs or len(self._pairs) < MAX_KEYS
+            if equals and known and key not in OWN_KEYS and is_key(key) and value.strip():
+                self._pairs[key] = clean(value)
+        if lines:
+            self._loop.arm(_TIMER, max(0.0, self._shown + TOLD_SECONDS - self._loop.now()), self._due)
+
+    def _due(self) -> None:
+        self._shown = self._loop.now()
+        self._loop.arm(_TIMER, SECONDS, self._due)
+        pairs = dict(self._pairs)
+        line = clean(self._runner.last_line().decode("utf-8", "replace"))
+        if line.strip():
+            pairs[OUTPUT] = last_units(line)
+        self._show(pairs)

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""The execution in hand: what happens to it goes through the table, and the effects are performed, in order.
+
+Loaded when the first execution is offered, so that an idle agent neither waits for nor holds this half of the feature.
+"""
+
+from __future__ import annotations
+
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
+from dc.jobs.core import messages
+from dc.jobs.core.details import IN_PROGRESS, JOURNAL, RESUME, clean, last_units
+from dc.jobs.core.document import DocumentError, parse, unmet_condition
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
+from dc.jobs.core.state import RUNNING, STOPPING
+from dc.jobs.core.update import SENT
+from dc.jobs.progress import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dc.client import Client
+    from dc.jobs.core.key import Key
+    from dc.jobs.core.snapshot import Snapshot
+    from dc.jobs.machine import Machine
+    from dc.jobs.memory import Memory
+    from dc.jobs.run.runner import Runner
+
+PART = "jobs"
+KILL_GRACE_AT_STOP = 1.0
+
+
+class Worker:
+    """`current` is None when no execution is in hand. `ended(key, outcome)` is called when it is laid aside, `ask()`
+    when start-next is to be asked. `nonce`: what makes this process's request tokens unlike all others. `performed` is
+    called after each effect."""
+
+    performed: Callable[[fx.Effect], None] | None = None
+
+    def __init__(
+        self,
+        client: Client,
+        machine: Machine,
+        memory: Memory,
+        nonce: str,
+        ended: Callable[[Key, str], None],
+        ask: Callable[[], None],
+    ) -> None:
+        config = client.config
+        self._client = client
+        self._loop = client.loop
+        self._log = client.log
+        self._config = config
+        self._machine = machine
+        self._memory = memory
+        self._journal = memory.journal
+        self._nonce = nonce
+        self._ended = ended
+        self._ask = ask
+        self._steps: tuple[Runner, Progress] | None = None
+        self.current: Execution | None = None
+        self._serial = 0  # goes on from one execution to the next, so that no token comes twice
+
+    # --- what the feature calls
+
+    def take(self, offer: messages.Offer, snapshot: Snapshot, online: bool) -> None:
+        """Begin with `offer`; `snapshot` is what the journal held of it before a restart, {} if nothing."""
+        self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
+        begun = self._memory.begin(offer, snapshot)
+        document, refusal = None, None
+        try:
+            document = parse(offer.document)
+            if document.conditions:
+                from dc.jobs.facts import gather
+
+                refusal = unmet_condition(document, gather(self._config.thing_name))
+        except DocumentError as error:
+            refusal = error
+        e = self.current = Execution(
+            offer.job_id,
+            offer.number,
+            offer.version,
+            document,
+            queued_at=offer.queued_at,
+            seconds_left=offer.seconds_left,
+            online=online,
+            serial=self._serial,
+            boot=self._memory.boot,
+            rules=self._config,
+        )
+        if refusal is not None:
+            self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
+            event: ev.Event = ev.Refuse(f"Invalid job document: {refusal}")
+        elif begun:
+            event = ev.Resume(begun, not self._memory.is_of_this_boot(begun))
+        else:
+            event = ev.Begin()
+        self.happen(event)
+
+    def hear(self, message: messages.Offer | messages.Nothing) -> None:
+        """start-next or notify-next named an execution, or none, while one is in hand."""
+        current = self.current
+        if current is None:
+            return
+        if isinstance(message, messages.Offer):
+            if message.key == current.key:
+                self.happen(ev.Redelivered(message.version))
+                return
+            if is_namesake(message.key, current.key):
+                self.happen(ev.Gone(""))  # ours was deleted, and a new one made under its name
+                return
+        self.happen(ev.Absent() if message.source == messages.START_NEXT else ev.Doubt())
+
+    def answer(self, message: messages.Accepted | messages.Refused) -> None:
+        """What the cloud said to an update."""
+        e = self.current
+        if (
+            e is None
+            or e.update.state != SENT
+            or message.job_id != e.job_id
+            or message.token != f"{self._nonce}-{e.update.serial}"
+        ):
+            self._log.debug(PART, f"a late or foreign answer about {message.job_id} is ignored")
+        elif isinstance(message, messages.Accepted):
+            self.happen(ev.Accepted())
+        else:
+            self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
+            self.happen(_meaning(message))
+
+    def online(self) -> None:
+        """Connected and subscribed."""
+        self.happen(ev.Online())
+
+    def offline(self) -> None:
+        """The connection is lost."""
+        self.happen(ev.Offline())
+
+    def stop(self) -> float:
+        """The agent ends. How many seconds the execution in hand may still take."""
+        self.happen(ev.Stop())
+        alive = self.current is not None and self.current.state in (RUNNING, STOPPING)
+        return self._config.jobs_stop_grace if alive else 0.0
+
+    def cut_off(self) -> float:
+        """The grace is over. How many seconds it takes at most to end what still runs."""
+        if self.current is not None and self.current.state == RUNNING:
+            self.happen(ev.CutOff())
+        return KILL_GRACE_AT_STOP
+
+    # --- the table, and what is done
+
+    def happen(self, event: ev.Event) -> None:
+        """Let `event` happen to the execution in hand, and do what follows."""
+        e = self.current
+        if e is None:
+            return
+        before = e.state
+        try:
+            effects = e.handle(event)
+        except ev.NoTransition as error:
+            self._log.error(PART, f"{error} (job {e.job_id}); the event is ignored, please report this")
+            return
+        if self._log.verbose and e.state != before:
+            self._log.debug(PART, f"{e.job_id} #{e.number}: {before} -> {e.state}")
+        for effect in effects:
+            if isinstance(effect, fx.Disarm):
+                self._loop.disarm(f"jobs-{effect.timer}")
+            elif isinstance(effect, fx.Prepare):
+                kept = self._journal.write(e.snapshot())
+                effects += e.handle(ev.Kept() if kept else ev.Unkept())  # they are performed after all others
+            else:
+                self._perform(e, effect)
+            if self.performed is not None:
+                self.performed(effect)
+
+    def _perform(
+        self,
+        e: Execution,
+        effect: fx.Send | fx.Arm | fx.Run | fx.Persist | fx.EndStrays | fx.Kill | fx.AskNext | fx.Note | fx.End,
+    ) -> None:
+        if isinstance(effect, fx.Send):
+            self._send(e, effect)
+        elif isinstance(effect, fx.Arm):
+            seconds = self._machine.jittered(effect.seconds) if effect.jitter else effect.seconds
+            self._loop.arm(f"jobs-{effect.timer}", seconds, lambda: self.happen(effect.event))
+        elif isinstance(effect, fx.Run):
+            self._run(e, effect)
+        elif isinstance(effect, fx.Persist):
+            self._journal.write(e.snapshot())
+        elif isinstance(effect, fx.EndStrays):
+            self._memory.end_strays(e.job_id, e.number)
+        elif isinstance(effect, fx.Kill):
+            if self._steps is not None:
+                self._steps[0].kill(KILL_GRACE_AT_STOP if effect.hurry else self._config.jobs_stop_grace)
+        elif isinstance(effect, fx.AskNext):
+            self._ask()
+        elif isinstance(effect, fx.Note):
+            self._log.write(effect.level, PART, f"{e.job_id} #{e.number}: {effect.text}")
+        else:
+            self._end(e, effect)
+
+    def _send(self, e: Execution, effect: fx.Send) -> None:
+        pairs = effect.details
+        if effect.resume:
+            pairs = {**pairs, RESUME: effect.resume}
+            if self._journal.degraded:
+                pairs[JOURNAL] = last_units(clean(f"may not resume after a restart: {self._journal.degraded}"))
+        timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
+        token = f"{self._nonce}-{effect.serial}"
+        payload = messages.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
+        self._client.publish(messages.update_topic(self._config.thing_name, e.job_id), payload)
+
+    def _run(self, e: Execution, effect: fx.Run) -> None:
+        variables = dict(zip(VARIABLES, (self._config.thing_name, e.job_id, str(e.number)), strict=True))
+        variables["AWS_IOT_JOB_STATE_DIR"] = self._config.state_dir
+        variables["AWS_IOT_JOB_ATTEMPT"] = str(effect.attempt)
+        variables["AWS_IOT_JOB_STEP_NAME"] = effect.action.name
+        variables["AWS_IOT_JOB_REBOOTED"] = "true" if effect.rebooted else "false"
+        runner, progress = self._steps or self._made_steps()
+        progress.begin()
+        runner.run(effect.action, variables)
+
+    def _made_steps(self) -> tuple[Runner, Progress]:
+        runner = self._machine.runner(self._client)
+        progress = Progress(self._loop, runner, lambda pairs: self.happen(ev.Progress(pairs)))
+        runner.ended = self.happen
+        runner.told = progress.told
+        self._steps = runner, progress
+        return self._steps
+
+    def _end(self, e: Execution, effect: fx.End) -> None:
+        for timer in fx.TIMERS:
+            self._loop.disarm(f"jobs-{timer}")
+        self._log.info(PART, f"job {e.job_id} #{e.number}: {e.status or 'no report'}, {effect.outcome}")
+        if effect.outcome != INTERRUPTED:
+            self._journal.write({}, sync=False)  # lost in a power cut, this costs one report that the cloud refuses
+        self._serial = e.update.serial
+        self.current = None
+        self._ended(e.key, effect.outcome)
+
+
+def _meaning(refusal: messages.Refused) -> ev.Event:
+    """What a refused update is to the execution."""
+    if refusal.code in messages.GONE_CODES or refusal.status in messages.TERMINAL:
+        return ev.Gone(refusal.status)
+    if refusal.code == messages.STALE_CODE:
+        return ev.Stale(refusal.version)
+    if refusal.code in messages.BUSY_CODES:
+        return ev.Busy()
+    return ev.Unfit(f"{refusal.code}: {refusal.message}")
