@@ -50,6 +50,7 @@ class Loop:
 
     def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
         """Call `callback` once, `seconds` from now. A timer of the same name is replaced."""
+        self._timers.pop(name, None)  # so that the dict keeps the order of arming
         self._timers[name] = (self.now() + seconds, callback)
 
     def disarm(self, name: Hashable) -> None:
@@ -104,8 +105,9 @@ class Loop:
         if not self._timers:
             return
         now = self.now()
-        due = sorted((when, str(name), name) for name, (when, _) in self._timers.items() if when <= now)
-        for _, _, name in due:
+        due = [(when, name) for name, (when, _) in self._timers.items() if when <= now]
+        due.sort(key=_when)  # stable: of two with one deadline, the one armed first
+        for _, name in due:
             timer = self._timers.get(name)
             if timer is not None and timer[0] <= now:
                 del self._timers[name]
@@ -131,3 +133,7 @@ class Loop:
             callback(*arguments)
         except Exception:
             self._on_error()
+
+
+def _when(timer: tuple[float, Hashable]) -> float:
+    return timer[0]

@@ -128,8 +128,8 @@ class _Callbacks:
     ) -> None:
         self._post(self._owner.on_failed, error, reason if connack else None)
 
-    def _on_lifecycle_disconnection(self, error: int, told: bool, reason: int | None, *_: object) -> None:
-        self._post(self._owner.on_lost, error, reason if told else None)
+    def _on_lifecycle_disconnection(self, error: int, packet: bool, reason: int | None, *_: object) -> None:
+        self._post(self._owner.on_lost, error, reason if packet else None)
 
     def _on_lifecycle_stopped(self) -> None:
         self._post(self._owner.on_stopped)

@@ -23,7 +23,7 @@ def watch(loop: Loop, looks: int = _LOOKS) -> None:
     """Look for new sockets every few milliseconds, a limited number of times."""
     set_on_all()
     if looks:
-        loop.arm("nodelay", _LOOK_SECONDS, lambda: watch(loop, looks - 1))
+        loop.arm("connection-nodelay", _LOOK_SECONDS, lambda: watch(loop, looks - 1))
 
 
 def set_on_all() -> None:
