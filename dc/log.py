@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
@@ -88,7 +87,7 @@ class Log:
         self.write("WARN", part, text)
 
     def error(self, part: str, text: str) -> None:
-        """What somebody has to mend."""
+        """What somebody has to fix."""
         self.write("ERROR", part, text)
 
     def write(self, level: str, part: str, text: str) -> None:
@@ -153,15 +152,3 @@ class Log:
         old = self._fd
         self.to_file(self._path, self._max_bytes, self._files)
         os.close(old)
-
-
-def abort(reason: str, hint: str = "") -> None:
-    """The C++ client's last words, then ours, on stderr."""
-    lines = [f"AWS IoT Device Client must abort execution, reason: {reason}"]
-    if hint:
-        lines.append(hint)
-    try:
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.stderr.flush()
-    except (OSError, AttributeError, ValueError):
-        pass  # stderr is closed: there is nobody to tell

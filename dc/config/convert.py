@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dc.config.model import ANY, BOOL, CHOICE, INT, LIST, PATH, SECONDS, TEXT, ConfigError, Setting
+from dc.config.model import ANY, BOOL, CHOICE, INT, LIST, PATH, SECONDS, TEXT, Setting
+from dc.config.problems import ConfigError
 
 _SHOWN = 60  # characters of a wrong value that an error repeats
 _LONGEST_NUMBER = 20  # characters; more can't be in any range of the table

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from dc.config.convert import from_text, wanted
-from dc.config.model import PROGRAM, ConfigError, Setting, flag_rows
+from dc.config.model import PROGRAM, Setting, flag_rows
+from dc.config.problems import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

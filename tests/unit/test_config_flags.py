@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dc.config import flags
-from dc.config.model import ConfigError, flag_rows
+from dc.config.model import flag_rows
 from dc.config.nearest import nearest
+from dc.config.problems import ConfigError
 
 WITH_TEXT = [row for row in flag_rows() if row.kind in ("text", "path")]
 
