@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 PART = "client"
-EXIT_OK, EXIT_RESTART = 0, 75  # EX_TEMPFAIL, "start me again"
+EXIT_OK, EXIT_RESTART = 0, 75  # EX_TEMPFAIL: whoever supervises the agent starts it again
 DISCONNECT_SECONDS = 2.0  # a broker that does not answer must not hold the exit
 
 
@@ -66,7 +66,7 @@ class Client:
         self._status = EXIT_OK
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """At least once, if connected."""
+        """Send at least once, if connected."""
         self._connection.publish(topic, payload)
 
     def run(self) -> int:
@@ -121,7 +121,9 @@ class Client:
 
     def _dead(self) -> None:
         """awscrt's thread no longer answers; only a new process helps."""
-        self.log.error(PART, f"the MQTT runtime does not react; ending with status {EXIT_RESTART} to be started anew")
+        self.log.error(
+            PART, f"the MQTT runtime does not respond; exiting with status {EXIT_RESTART} so that it is started again"
+        )
         self._status = EXIT_RESTART
         self.loop.stop()
 

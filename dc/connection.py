@@ -30,7 +30,9 @@ TAKEN_OVER = 142
 SHORT_SECONDS, SHORT_IN_A_ROW = 10.0, 3
 REFUSAL = 128  # MQTT 5 reason codes from here on are failures
 
-SILENT_PUBLISHES = 4  # each waits its answer out, so this is more than a minute of silence on a "living" connection
+SILENT_PUBLISHES = (
+    4  # each waits its answer out, so this is more than a minute of silence on a connection that seems to live
+)
 STOP_SECONDS = 60.0  # awscrt answers a stop at once, or when its connect attempt times out
 
 _DEAD_TIMER = "connection-dead"
@@ -52,7 +54,7 @@ class Connection:
     on_online: Callable[[], None]  # connected and subscribed
     on_offline: Callable[[], None]
     on_message: Callable[[str, bytes], None]
-    on_dead: Callable[[], None]  # awscrt does not react any more
+    on_dead: Callable[[], None]  # awscrt no longer reacts
 
     def __init__(self, loop: Loop, log: Log, config: Config) -> None:
         self._loop = loop
@@ -94,7 +96,7 @@ class Connection:
         self._client.stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """At least once, if connected. Whoever publishes waits for the answer, so a loss shows there."""
+        """At least once, if connected. A loss is not reported: whoever publishes waits for the answer anyway."""
         if self._client is None or not self._subscribed:
             return
 
@@ -108,7 +110,7 @@ class Connection:
 
         self._unanswered += 1
         if self._unanswered > SILENT_PUBLISHES:
-            self._log.warn("mqtt", f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew")
+            self._log.warn("mqtt", f"{SILENT_PUBLISHES} requests in a row were not answered; reconnecting")
             self._unanswered = 0
             self._restart(jittered(self._pause.next()))
             return

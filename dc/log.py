@@ -3,7 +3,7 @@
 """A small logger: lines as the C++ client writes them, to stdout or to a file of bounded size.
 
 `2026-01-31T10:59:11.536Z [INFO]  {jobs}: text`. Logging never stops the agent and never blocks it: a line that the
-other end does not take is dropped and counted, an unwritable file is given up for stdout. Text is cleaned of control
+reader of stdout does not take in time is dropped and counted, an unwritable file is given up for stdout. Text is cleaned of control
 characters, and the query part of every URL is masked, since presigned URLs carry credentials there.
 """
 
@@ -79,7 +79,7 @@ class Log:
         self.write("DEBUG", part, text)
 
     def info(self, part: str, text: str) -> None:
-        """What went as it should."""
+        """What happened as expected."""
         self.write("INFO", part, text)
 
     def warn(self, part: str, text: str) -> None:

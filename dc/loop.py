@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One thread: descriptors, deadlines, signals, and calls posted from other threads.
 
-Everything of the agent runs in here. Other threads (awscrt's) call `post` and nothing else. A callback that raises
+All of the agent's code runs in here. Other threads (awscrt's) call `post` and nothing else. A callback that raises
 is reported to `on_error` and does not end the loop.
 """
 

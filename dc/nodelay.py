@@ -33,7 +33,7 @@ def set_on_all() -> None:
     try:
         names = os.listdir("/proc/self/fd")
     except OSError:
-        return  # no /proc here: slower, that is all
+        return  # without /proc the connection is only slower
     for name in names:
         try:
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):

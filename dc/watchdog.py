@@ -39,7 +39,7 @@ class Watchdog:
             self._feed_systemd()
 
     def stop(self) -> None:
-        """An orderly end takes as long as it takes."""
+        """Stop the kernel's timer: an orderly end may take longer than a stall is allowed to."""
         _signal.setitimer(_signal.ITIMER_REAL, 0)
 
     def notify(self, state: str) -> None:

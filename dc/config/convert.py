@@ -39,7 +39,7 @@ def from_text(setting: Setting, text: str, place: str) -> object:
         raise ConfigError(f"{place}: the value holds a NUL character", "Remove it.")
     if kind in (TEXT, PATH):
         if setting.available and text.startswith(_PLACEHOLDER):
-            raise ConfigError(f"{place}: still holds the template's {text}", "Put the value there.")
+            raise ConfigError(f"{place}: still holds the template's {text}", "Replace it with the value.")
         return text
     if kind == BOOL and text.lower() in ("true", "false"):
         return text.lower() == "true"

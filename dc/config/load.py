@@ -122,7 +122,7 @@ class Sources:
         try:
             os.stat(path)
         except PermissionError:
-            self.problems.warn(f"{path}: uid {self.uid} may not look there, so it is passed over")
+            self.problems.warn(f"{path}: uid {self.uid} may not look there, so it is skipped")
             return False
         except OSError:
             return False

@@ -58,7 +58,7 @@ def test_a_repeated_flag_is_refused() -> None:
 
 @pytest.mark.parametrize("arguments", [["--cert"], ["--cert", "--key", "x"], ["--cert", "--key=x"]])
 def test_a_flag_without_its_value_is_refused(arguments: list[str]) -> None:
-    assert complaint(*arguments).message == "--cert is without its value"
+    assert complaint(*arguments).message == "--cert needs a value"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""When the connection is given up for a new one, and how long is waited before: by a client that does as it is told."""
+"""When the connection is given up for a new one, and after which pause: with a client that does nothing by itself."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FakeClient(mqtt.Client):
 
 
 class World:
-    """A started connection; `seen` is what the base client was told."""
+    """A started connection; `seen` is what it reported to the base client."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
         for name in ("cert", "key", "root_ca"):
@@ -111,7 +111,7 @@ def test_requests_that_nobody_answers_end_in_a_new_connection(world: World) -> N
     assert world.client.stops == 0
     world.connection.publish("one too many", b"")
     assert (world.client.stops, len(world.client.published)) == (1, SILENT_PUBLISHES)
-    assert world.told("WARN") == [f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew"]
+    assert world.told("WARN") == [f"{SILENT_PUBLISHES} requests in a row were not answered; reconnecting"]
     world.client.on_stopped()
     assert world.seen == ["online", "offline"]
     world.loop.pass_time(1.0)
@@ -157,7 +157,7 @@ def test_a_message_makes_the_next_pause_short_again(world: World) -> None:
     assert world.loop.armed["connection-restart"] <= 1.0
 
 
-def test_what_a_replaced_client_still_says_is_late_news(world: World) -> None:
+def test_what_a_replaced_client_still_reports_is_ignored(world: World) -> None:
     world.online()
     old = world.client
     world.taken_over()
@@ -177,7 +177,7 @@ def test_what_a_replaced_client_still_says_is_late_news(world: World) -> None:
 
 
 def test_a_runtime_that_does_not_even_stop_is_given_up(world: World) -> None:
-    """Its thread is stuck or gone: only a new process mends that."""
+    """Its thread is stuck or gone: only a new process helps."""
     world.online()
     for number in range(SILENT_PUBLISHES + 1):
         world.connection.publish(f"request {number}", b"")
@@ -191,7 +191,7 @@ def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: World,
     client = BaseClient(defaults(), world.log)
     client._dead()
     assert client._status == EXIT_RESTART == 75, "EX_TEMPFAIL"
-    assert "ending with status 75 to be started anew" in world.told("ERROR")[-1]
+    assert "exiting with status 75 so that it is started again" in world.told("ERROR")[-1]
 
 
 # --- a second agent with the same thing name
