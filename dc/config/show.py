@@ -53,7 +53,7 @@ def help_text() -> str:
 
 def _command_lines() -> list[str]:
     shown_rows = [(name, line) for name, _, line in commands.rows() if line]
-    lines = ["", f"Commands, each as `{PROGRAM} COMMAND --help` explains:"] if shown_rows else []
+    lines = ["", f"Commands ({PROGRAM} COMMAND ...):"] if shown_rows else []
     for name, line in shown_rows:
         lines.append(f"  {name}")
         lines += _wrapped(line, _INDENT)
