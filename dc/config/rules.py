@@ -93,7 +93,7 @@ def _no_jobs(config: Config, origin: str, problems: Problems) -> None:
         return
     problems.error(
         "--enable-jobs true: this build was made without the jobs feature (EXCLUDE_JOBS)",
-        f"Install a {PROGRAM} with jobs, or leave the flag out.",
+        f"Install an {PROGRAM} with jobs, or leave the flag out.",
     )
 
 
