@@ -45,6 +45,7 @@ bench: bootstrap-demo ## start-up, memory and size against a bare interpreter in
 
 docs: bootstrap-demo ## write the generated pages anew
 	@$(PYTHON) -m docs.states
+	@$(PYTHON) -m docs.configuration
 
 clean: ## remove what was built in this folder; the build cache stays
 	rm -rf dist .venv .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,10 +7,12 @@ from __future__ import annotations
 import _signal
 import os
 
-from dc.connection import Connection, Unusable
+from dc.connection import Connection
+from dc.credentials import Unusable
 from dc.features import FEATURES
-from dc.log import Log, abort
+from dc.log import Log
 from dc.loop import Loop
+from dc.stdio import abort
 from dc.version import VERSION
 from dc.watchdog import Watchdog
 
@@ -21,8 +23,19 @@ if TYPE_CHECKING:
 
     from dc.config.model import Config
 
+    class Host(Protocol):
+        """What a feature package's `start(host)` gets."""
+
+        @property
+        def config(self) -> Config: ...
+        @property
+        def log(self) -> Log: ...
+        @property
+        def loop(self) -> Loop: ...
+        def publish(self, topic: str, payload: bytes) -> None: ...
+
     class Feature(Protocol):
-        """What a feature package's `start(client)` answers with. All calls come on the loop's thread."""
+        """What a feature package's `start(host)` answers with. All calls come on the loop's thread."""
 
         filters: tuple[str, ...]
 
@@ -33,12 +46,12 @@ if TYPE_CHECKING:
 
 
 PART = "client"
-EXIT_OK, EXIT_ABORT, EXIT_RESTART = 0, 1, 75  # the last: EX_TEMPFAIL, "start me again"
+EXIT_OK, EXIT_RESTART = 0, 75  # EX_TEMPFAIL: whoever supervises the agent starts it again
 DISCONNECT_SECONDS = 2.0  # a broker that does not answer must not hold the exit
 
 
 class Client:
-    """What a feature sees: `config`, `log`, `loop`, and `publish`."""
+    """The agent as a whole; the `Host` of its features."""
 
     def __init__(self, config: Config, log: Log) -> None:
         self.config = config
@@ -52,7 +65,7 @@ class Client:
         self._status = EXIT_OK
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """At least once, if connected."""
+        """Send at least once, if connected."""
         self._connection.publish(topic, payload)
 
     def run(self) -> int:
@@ -72,8 +85,7 @@ class Client:
             self._connection.start(tuple(name for feature in self._features for name in feature.filters))
         except Unusable as error:
             self.log.error(PART, str(error))
-            abort("Failed to establish MQTT connection due to credential/configuration error", str(error))
-            return EXIT_ABORT
+            return abort("Failed to establish MQTT connection due to credential/configuration error", str(error))
         self._watchdog.start()
         self.loop.run()
         self.log.info(PART, "stopped")
@@ -86,7 +98,7 @@ class Client:
         self._stopping = True
         self.log.info(PART, f"{why}: stopping")
         self._watchdog.stop()
-        self._watchdog.tell("STOPPING=1")
+        self._watchdog.notify("STOPPING=1")
         self._waiting = len(self._features)
         for feature in self._features:
             feature.stop(self._feature_stopped)
@@ -99,16 +111,18 @@ class Client:
             self._disconnect()
 
     def _disconnect(self) -> None:
-        self.loop.arm("disconnect", DISCONNECT_SECONDS, self.loop.stop)
+        self.loop.arm("client-disconnect", DISCONNECT_SECONDS, self.loop.stop)
         self._connection.stop(self.loop.stop)
 
     def _online(self) -> None:
-        self._watchdog.tell("READY=1")
+        self._watchdog.notify("READY=1")
         self._each("online")
 
     def _dead(self) -> None:
-        """awscrt's thread does not answer any more; only a new process mends that."""
-        self.log.error(PART, f"the MQTT runtime does not react; ending with status {EXIT_RESTART} to be started anew")
+        """awscrt's thread no longer answers; only a new process helps."""
+        self.log.error(
+            PART, f"the MQTT runtime does not respond; exiting with status {EXIT_RESTART} so that it is started again"
+        )
         self._status = EXIT_RESTART
         self.loop.stop()
 
@@ -121,9 +135,9 @@ class Client:
             feature.message(topic, payload)
 
 
-def _load(name: str) -> Callable[[Client], Feature]:
+def _load(name: str) -> Callable[[Host], Feature]:
     module = __import__(f"dc.{name}", fromlist=("start",))
-    start: Callable[[Client], Feature] = module.start
+    start: Callable[[Host], Feature] = module.start
     return start
 
 
@@ -144,8 +158,7 @@ def run(config: Config, warnings: Sequence[str]) -> int:
         acquire(config.lock_dir, config.thing_name, log)
     except Locked as error:
         log.error(PART, str(error))
-        abort("An instance of Device Client is already running.", str(error))
-        return EXIT_ABORT
+        return abort("An instance of Device Client is already running.", str(error))
     if config.sdk_log_enabled:
         _start_native_log(config, log)
     return Client(config, log).run()

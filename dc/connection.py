@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one MQTT connection that all features share: where to connect, what to say about failures, when to try again.
+"""The one MQTT connection that all features share: where to connect, which failures to log, when to try again.
 
 awscrt's client reconnects by itself with full jitter. This module chooses the port (443 with ALPN as the C++ client
 does, 8883 if that fails, unless the endpoint names one), subscribes after every connect that found no session, and
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 
-from dc import mqtt
+from dc import backoff, mqtt
+from dc.backoff import Backoff
+from dc.credentials import Credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,16 +30,9 @@ TAKEN_OVER = 142
 SHORT_SECONDS, SHORT_IN_A_ROW = 10.0, 3
 REFUSAL = 128  # MQTT 5 reason codes from here on are failures
 
-# Where distributions keep their CA bundle; the first that exists is taken when no root-ca is configured.
-SYSTEM_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
+SILENT_PUBLISHES = (
+    4  # each waits its answer out, so this is more than a minute of silence on a connection that seems to live
 )
-
-SILENT_PUBLISHES = 4  # each waits its answer out, so this is more than a minute of silence on a "living" connection
 STOP_SECONDS = 60.0  # awscrt answers a stop at once, or when its connect attempt times out
 
 _DEAD_TIMER = "connection-dead"
@@ -48,13 +43,9 @@ _TAKEOVER_PAUSE, _LONGEST_TAKEOVER_PAUSE = 30.0, 600.0
 _SUBSCRIBE_PAUSE, _LONGEST_SUBSCRIBE_PAUSE = 2.0, 300.0
 
 
-class Unusable(Exception):
-    """The credentials can't be used; no retry will mend that."""
-
-
 def jittered(seconds: float) -> float:
-    """A random part of `seconds` (full jitter), at least a twentieth of them."""
-    return seconds * (0.05 + 0.95 * int.from_bytes(os.urandom(4), "little") / 0xFFFFFFFF)
+    """A random part of `seconds`, as `backoff.jittered` takes it."""
+    return backoff.jittered(seconds, os.urandom(4))
 
 
 class Connection:
@@ -63,7 +54,7 @@ class Connection:
     on_online: Callable[[], None]  # connected and subscribed
     on_offline: Callable[[], None]
     on_message: Callable[[str, bytes], None]
-    on_dead: Callable[[], None]  # awscrt does not react any more
+    on_dead: Callable[[], None]  # awscrt no longer reacts
 
     def __init__(self, loop: Loop, log: Log, config: Config) -> None:
         self._loop = loop
@@ -73,26 +64,24 @@ class Connection:
         self._bootstrap: mqtt.Bound | None = None
         self._client: mqtt.Client | None = None
         self._ports = [config.port] if config.port else [ALPN_PORT, MQTTS_PORT]
-        self._credentials = (b"", b"", b"")
+        self._credentials: Credentials | None = None
         self._ever_connected = False
         self._subscribed = False
         self._resubscribe = True
-        self._pause = _FIRST_PAUSE
-        self._takeover_pause = _TAKEOVER_PAUSE
-        self._subscribe_pause = _SUBSCRIBE_PAUSE
+        self._pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._takeover_pause = Backoff(_TAKEOVER_PAUSE, _LONGEST_TAKEOVER_PAUSE)
+        self._subscribe_pause = Backoff(_SUBSCRIBE_PAUSE, _LONGEST_SUBSCRIBE_PAUSE)
         self._after_stop: Callable[[], None] | None = None
-        self._last_told = ""
+        self._logged = ""  # the failures logged since the last connection
         self._since = 0.0  # when the connection was made
         self._short = 0  # connections in a row that were lost at once
         self._unanswered = 0  # publishes since the last message
 
     def start(self, filters: tuple[str, ...]) -> None:
-        """Connect, subscribe to `filters`, and stay connected. Raises `Unusable`."""
+        """Connect, subscribe to `filters`, and stay connected. Raises `credentials.Unusable`."""
         self._filters = filters
-        config = self._config
-        ca = config.root_ca or self._system_bundle()
-        self._credentials = (_read(config.cert, "cert"), _read(config.key, "key"), _read(ca, "root-ca"))
-        self._tls(None)  # a key that does not fit its certificate shows here, before the first attempt
+        self._credentials = Credentials(self._config)
+        self._credentials.tls(None)  # a key that does not belong to its certificate shows before the first attempt
         self._bootstrap = mqtt.make_bootstrap()
         self._connect()
 
@@ -107,7 +96,7 @@ class Connection:
         self._client.stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """At least once, if connected. Whoever publishes waits for the answer, so a loss shows there."""
+        """At least once, if connected. A loss is not reported: whoever publishes waits for the answer anyway."""
         if self._client is None or not self._subscribed:
             return
 
@@ -115,48 +104,29 @@ class Connection:
             if reason >= REFUSAL:
                 from dc.diagnose import refused
 
-                self._tell(refused("iot:Publish", f"topic/{topic}", reason))
+                self._log_failure(refused("iot:Publish", f"topic/{topic}", reason))
             elif error:
                 self._log.debug("mqtt", f"publish to {topic} failed: {mqtt.error_name(error)}")
 
         self._unanswered += 1
         if self._unanswered > SILENT_PUBLISHES:
-            self._log.warn("mqtt", f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew")
+            self._log.warn("mqtt", f"{SILENT_PUBLISHES} requests in a row were not answered; reconnecting")
             self._unanswered = 0
-            self._restart(jittered(self._pause))
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._restart(jittered(self._pause.next()))
             return
 
         self._client.publish(topic, payload, done)
 
-    def _tls(self, alpn: str | None) -> mqtt.Bound:
-        try:
-            return mqtt.make_tls(*self._credentials, alpn)
-        except Exception as error:
-            raise Unusable(
-                f'TLS can\'t be set up with "cert" {self._config.cert}, "key" {self._config.key} and "root-ca" '
-                f"{self._config.root_ca or 'of the system'}: {error}. All three must be PEM; the key must belong to the "
-                "certificate and have no passphrase"
-            ) from None
-
-    def _system_bundle(self) -> str:
-        for path in (os.environ.get("SSL_CERT_FILE", ""), *SYSTEM_BUNDLES):
-            if path and os.path.isfile(path):
-                return path
-        raise Unusable(
-            'no "root-ca" is configured and this system has no CA bundle in any of the usual places '
-            f'({", ".join(SYSTEM_BUNDLES)}); put the Amazon Root CA file on the device and name it in "root-ca"'
-        )
-
     def _connect(self) -> None:
         port = self._ports[0]
-        tls = self._tls(ALPN if port == ALPN_PORT else None)
+        assert self._bootstrap is not None and self._credentials is not None
+        tls = self._credentials.tls(ALPN if port == ALPN_PORT else None)
         client = mqtt.Client(self._loop.post)
         self._client = client
         self._resubscribe = True
 
         def current(callback: Callable[..., None]) -> Callable[..., None]:
-            """Callbacks of a client that was replaced meanwhile are late news."""
+            """What a client that was replaced meanwhile still reports is ignored."""
             return lambda *arguments: callback(*arguments) if client is self._client else None
 
         client.on_attempt = self._attempting
@@ -166,7 +136,6 @@ class Connection:
         client.on_message = current(self._message)
         client.on_stopped = current(self._stopped)
         reconnect = (self._config.reconnect_min * 1000, self._config.reconnect_max * 1000)
-        assert self._bootstrap is not None
         self._log.debug("mqtt", f"connecting to {self._config.endpoint}:{port}")
         client.start(
             self._config.endpoint,
@@ -195,7 +164,7 @@ class Connection:
         self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")
         self._ever_connected = True
         self._since = self._loop.now()
-        self._last_told = ""
+        self._logged = ""
         if session_present and not self._resubscribe:
             self._online()
         else:
@@ -212,16 +181,15 @@ class Connection:
             return
         refusals = [(name, code) for name, code in zip(self._filters, reasons, strict=False) if code >= REFUSAL]
         if not refusals:
-            self._subscribe_pause = _SUBSCRIBE_PAUSE
+            self._subscribe_pause.reset()
             self._resubscribe = False
             self._online()
             return
         from dc.diagnose import refused
 
         for name, code in refusals:
-            self._tell(refused("iot:Subscribe and iot:Receive", f"topicfilter/{name}", code))
-        self._loop.arm(_SUBSCRIBE_TIMER, jittered(self._subscribe_pause), self._subscribe)
-        self._subscribe_pause = min(self._subscribe_pause * 2, _LONGEST_SUBSCRIBE_PAUSE)
+            self._log_failure(refused("iot:Subscribe and iot:Receive", f"topicfilter/{name}", code))
+        self._loop.arm(_SUBSCRIBE_TIMER, jittered(self._subscribe_pause.next()), self._subscribe)
 
     def _online(self) -> None:
         self._subscribed = True
@@ -237,11 +205,11 @@ class Connection:
         from dc.diagnose import connect_failure
 
         name = mqtt.error_name(error)
-        self._tell(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]), name)
+        self._log_failure(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]), name)
         if not self._ever_connected and len(self._ports) > 1:
             self._ports.reverse()
-            self._restart(0.0 if self._ports[0] == MQTTS_PORT else jittered(self._pause))
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            pause = self._pause.next()
+            self._restart(0.0 if self._ports[0] == MQTTS_PORT else jittered(pause))
 
     def _lost(self, error: int, reason: int | None) -> None:
         self._offline()
@@ -253,14 +221,14 @@ class Connection:
         lasted = self._loop.now() - self._since
         self._short = self._short + 1 if lasted < SHORT_SECONDS else 0
         if lasted > _LONGEST_TAKEOVER_PAUSE:
-            self._takeover_pause = _TAKEOVER_PAUSE
+            self._takeover_pause.reset()
         question = f'is "thing-name" {self._config.thing_name} used by a second device or agent?'
         if reason == TAKEN_OVER:
-            self._log.error("mqtt", f"{text}: {question} Trying again within {self._takeover_pause:.0f} s")
-            self._restart(self._takeover_pause / 2 + jittered(self._takeover_pause / 2))
-            self._takeover_pause = min(self._takeover_pause * 2, _LONGEST_TAKEOVER_PAUSE)
+            pause = self._takeover_pause.next()
+            self._log.error("mqtt", f"{text}: {question} Trying again within {pause:.0f} s")
+            self._restart(pause / 2 + jittered(pause / 2))
         elif self._short == SHORT_IN_A_ROW:
-            # Not every broker tells when it gives the client id to another.
+            # Some brokers do not say that they gave the client id to another connection.
             self._log.error(
                 "mqtt", f"{text}, {self._short} times in a row just after connecting: {question} Reconnecting"
             )
@@ -269,7 +237,7 @@ class Connection:
 
     def _message(self, topic: str, payload: bytes) -> None:
         self._unanswered = 0
-        self._pause = _FIRST_PAUSE
+        self._pause.reset()
         self.on_message(topic, payload)
 
     def _stopped(self) -> None:
@@ -280,24 +248,14 @@ class Connection:
         if then is not None:
             then()
 
-    def _tell(self, text: str, name: str = "") -> None:
-        """A failure that comes back with every attempt is said once, then only at DEBUG until something changes.
+    def _log_failure(self, text: str, name: str = "") -> None:
+        """A failure that repeats with every attempt is logged once, then only at DEBUG until a connection is made.
 
-        `name`: awscrt's error, which is not part of what is said: one cause may come under several.
+        `name`: awscrt's error. It does not count for the comparison, since one cause can come under several names.
         """
         what = text.replace(name, "") if name else text
-        if what in self._last_told:
+        if what in self._logged:
             self._log.debug("mqtt", text)
         else:
-            self._last_told = f"{self._last_told[-2000:]}\n{what}"
+            self._logged = f"{self._logged[-2000:]}\n{what}"
             self._log.error("mqtt", f"{text}. Trying again")
-
-
-def _read(path: str, what: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(1 << 20)
-    except OSError as error:
-        raise Unusable(
-            f"\"{what}\" {path} can't be read: {error.strerror}; make it readable for the agent's user"
-        ) from None

@@ -12,30 +12,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dc.config.model import Config
 
-_EARLIEST = 1767225600  # 2026-01-01: no clock that is right shows less
+_EARLIEST = 1767225600  # 2026-01-01: a clock that shows an earlier date is wrong
 _UTC_TIME, _GENERALIZED_TIME = b"\x17\x0d", b"\x18\x0f"  # ASN.1 tag and length of the two date forms
 
 CONNACK_REASONS = {
     132: "the broker does not speak MQTT 5",
-    133: 'the broker does not take this client id; it is the thing name, check "thing-name"',
+    133: 'the broker rejects this client id, which is the thing name; check "thing-name"',
     134: "the broker refuses the credentials; check that the certificate is active and its policy allows iot:Connect",
     135: "not authorised",
     136: "the broker is not available",
     137: "the broker is busy",
     138: "this client is banned; look at the certificate and its policy in AWS IoT",
-    151: "a quota of the account is used up",
+    151: "a quota of the AWS account is exceeded",
     159: "too many connection attempts",
 }
 DISCONNECT_REASONS = {
     130: "protocol error",
     135: "not authorised: the policy does not allow what the agent just did",
     137: "the broker is busy",
-    139: "the broker shuts down",
-    141: "the keep-alive time passed in silence",
+    139: "the broker is shutting down",
+    141: "the broker received nothing within the keep-alive time",
     142: "another client connected with the same client id",
     147: "more messages in flight than the broker allows",
     149: "a packet was larger than the broker allows",
-    151: "a quota of the account is used up",
+    151: "a quota of the AWS account is exceeded",
 }
 
 
@@ -50,12 +50,13 @@ def connect_failure(name: str, reason: int | None, config: Config, host: str, po
         return f"{at}: TLS failed ({name}); {_tls(config)}"
     if "CONNACK_TIMEOUT" in name:
         return (
-            f"{at} took the connection, but the broker never answered ({name}); is it an MQTT broker, and is it well?"
+            f"{at} accepted the connection, but the broker never answered ({name}); check that an MQTT broker runs "
+            "there and that it is not overloaded"
         )
     if "REFUSED" in name:
         return f"{at}: nothing listens there ({name}); check the endpoint and its port, and any firewall"
     if any(word in name for word in ("TIMEOUT", "UNREACHABLE", "NO_ROUTE", "NETWORK_DOWN", "SOCKET_CONNECT")):
-        return f"{at}: no way to it ({name}); check the network, the default route and any firewall"
+        return f"{at} can't be reached ({name}); check the network, the default route and any firewall"
     if "CLOSED" in name or "HANGUP" in name or "DISCONNECT" in name:
         return (
             f"{at} closed the connection ({name}); AWS IoT does so when the certificate is not active or not "
@@ -72,7 +73,7 @@ def disconnection(name: str, reason: int | None) -> str:
 
 
 def refused(action: str, resource: str, reason: int) -> str:
-    """A refused subscription or publish, with the policy line that is missing."""
+    """A refused subscription or publish, with the policy statement that is missing."""
     return (
         f"the broker refuses {action} (reason code {reason}); the certificate's policy needs: "
         f'"Action": "{action}", "Resource": "arn:aws:iot:REGION:ACCOUNT:{resource}"'
@@ -92,14 +93,14 @@ def _connack(reason: int, config: Config) -> str:
 def _tls(config: Config) -> str:
     now = time.time()
     if now < _EARLIEST:
-        return f"the device's clock says {_date(now)}, which can't be right: set it (NTP), then certificates can be checked"
+        return f"the device's clock says {_date(now)}, which can't be right: set it (NTP); certificates can't be checked before"
     for what, path in (("cert", config.cert), ("root-ca", config.root_ca)):
         span = _validity(path) if path else None
         if span is not None and now < span[0]:
             return f'by the device\'s clock ({_date(now)}) "{what}" {path} is valid only from {_day(span[0])}: set the clock'
         if span is not None and now > span[1]:
             return (
-                f'"{what}" {path} ran out on {_day(span[1])} (the clock says {_date(now)}): renew it or set the clock'
+                f'"{what}" {path} expired on {_day(span[1])} (the clock says {_date(now)}): renew it or set the clock'
             )
     return (
         f'check that "root-ca" ({config.root_ca or "the system store"}) is what signed the endpoint\'s certificate, that '
@@ -108,7 +109,7 @@ def _tls(config: Config) -> str:
 
 
 def _date(now: float) -> str:
-    # By the day: a text that changed with every attempt would be told with every attempt.
+    # Without the time of day: a text that changed with every attempt would be logged with every attempt.
     return time.strftime("%Y-%m-%d", time.gmtime(now))
 
 

@@ -8,6 +8,7 @@ Each name is a package `dc.NAME` with `start(client) -> feature`, loaded only wh
 
 FEATURES = ("jobs",)
 
-# First word of the command line -> module whose main(arguments) -> exit status runs instead of the agent.
-# "--internal-run-as" is how the agent starts a command as another user: it must not read any configuration.
-COMMANDS = {"--internal-run-as": "dc.jobs.run.become"}
+RUN_AS = "--internal-run-as"  # how the agent starts a command as another user; it must not read any configuration
+
+# The commands that features bring along: rows as in dc/commands.
+COMMANDS = ((RUN_AS, "dc.jobs.run.become", ""),)

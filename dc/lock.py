@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""One agent per thing on a device: an flock, held by the process, so that it can't go stale."""
+"""One agent per thing on a device: an flock, which the kernel releases when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def acquire(folder: str, thing: str, log: Log) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES) and _holder(path):
-            raise Locked(f'An agent for thing "{thing}" runs already: process {_holder(path)} holds {path}') from None
+            raise Locked(
+                f'An agent for thing "{thing}" is already running: process {_holder(path)} holds {path}'
+            ) from None
         log.warn(PART, f"no lock is held, since {path} can't be locked: {error.strerror}; set LOCK_FILE_PATH")
         return
     os.ftruncate(fd, 0)

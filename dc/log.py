@@ -3,7 +3,7 @@
 """A small logger: lines as the C++ client writes them, to stdout or to a file of bounded size.
 
 `2026-01-31T10:59:11.536Z [INFO]  {jobs}: text`. Logging never stops the agent and never blocks it: a line that the
-other end does not take is dropped and counted, an unwritable file is given up for stdout. Text is cleaned of control
+reader of stdout does not take in time is dropped and counted, an unwritable file is given up for stdout. Text is cleaned of control
 characters, and the query part of every URL is masked, since presigned URLs carry credentials there.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
@@ -83,7 +82,7 @@ class Log:
         self.write("DEBUG", part, text)
 
     def info(self, part: str, text: str) -> None:
-        """What went as it should."""
+        """What happened as expected."""
         self.write("INFO", part, text)
 
     def warn(self, part: str, text: str) -> None:
@@ -91,7 +90,7 @@ class Log:
         self.write("WARN", part, text)
 
     def error(self, part: str, text: str) -> None:
-        """What somebody has to mend."""
+        """What somebody has to fix."""
         self.write("ERROR", part, text)
 
     def write(self, level: str, part: str, text: str) -> None:
@@ -156,15 +155,3 @@ class Log:
         old = self._fd
         self.to_file(self._path, self._max_bytes, self._files)
         os.close(old)
-
-
-def abort(reason: str, hint: str = "") -> None:
-    """The C++ client's last words, then ours, on stderr."""
-    lines = [f"AWS IoT Device Client must abort execution, reason: {reason}"]
-    if hint:
-        lines.append(hint)
-    try:
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.stderr.flush()
-    except (OSError, AttributeError, ValueError):
-        pass  # stderr is closed: there is nobody to tell

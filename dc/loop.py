@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One thread: descriptors, deadlines, signals, and calls posted from other threads.
 
-Everything of the agent runs in here. Other threads (awscrt's) call `post` and nothing else. A callback that raises
+All of the agent's code runs in here. Other threads (awscrt's) call `post` and nothing else. A callback that raises
 is reported to `on_error` and does not end the loop.
 """
 
@@ -55,6 +55,7 @@ class Loop:
 
     def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
         """Call `callback` once, `seconds` from now. A timer of the same name is replaced."""
+        self._timers.pop(name, None)  # so that the dict keeps the order of arming
         self._timers[name] = (self.now() + seconds, callback)
 
     def disarm(self, name: Hashable) -> None:
@@ -117,8 +118,9 @@ class Loop:
         if not self._timers:
             return
         now = self.now()
-        due = sorted((when, str(name), name) for name, (when, _) in self._timers.items() if when <= now)
-        for _, _, name in due:
+        due = [(when, name) for name, (when, _) in self._timers.items() if when <= now]
+        due.sort(key=_when)  # stable: of two with one deadline, the one armed first
+        for _, name in due:
             timer = self._timers.get(name)
             if timer is not None and timer[0] <= now:
                 del self._timers[name]
@@ -144,3 +146,7 @@ class Loop:
             callback(*arguments)
         except Exception:
             self._on_error()
+
+
+def _when(timer: tuple[float, Hashable]) -> float:
+    return timer[0]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The native MQTT 5 functions of awscrt behind a small face. awscrt's Python package is not loaded.
+"""The native MQTT 5 functions of awscrt behind a small interface. awscrt's Python package is not loaded.
 
 The package costs 6.6 MB and 40 ms and does little here but pass arguments on (measured); so its native module is
 called directly. That interface is private to awscrt: the version is pinned, and a test records what the package
@@ -128,8 +128,8 @@ class _Callbacks:
     ) -> None:
         self._post(self._owner.on_failed, error, reason if connack else None)
 
-    def _on_lifecycle_disconnection(self, error: int, told: bool, reason: int | None, *_: object) -> None:
-        self._post(self._owner.on_lost, error, reason if told else None)
+    def _on_lifecycle_disconnection(self, error: int, packet: bool, reason: int | None, *_: object) -> None:
+        self._post(self._owner.on_lost, error, reason if packet else None)
 
     def _on_lifecycle_stopped(self) -> None:
         self._post(self._owner.on_stopped)

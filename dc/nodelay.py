@@ -23,7 +23,7 @@ def watch(loop: Loop, looks: int = _LOOKS) -> None:
     """Look for new sockets every few milliseconds, a limited number of times."""
     set_on_all()
     if looks:
-        loop.arm("nodelay", _LOOK_SECONDS, lambda: watch(loop, looks - 1))
+        loop.arm("connection-nodelay", _LOOK_SECONDS, lambda: watch(loop, looks - 1))
 
 
 def set_on_all() -> None:
@@ -33,7 +33,7 @@ def set_on_all() -> None:
     try:
         names = os.listdir("/proc/self/fd")
     except OSError:
-        return  # no /proc here: slower, that is all
+        return  # without /proc the connection is only slower
     for name in names:
         try:
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""Shows to others that the loop truly works: to systemd (sd_notify), and to the kernel, which ends a stalled agent.
+"""Reports that the loop still turns: to systemd (sd_notify), and to the kernel, which ends a stalled agent.
 
-Both are fed by a timer of the loop, so never while the loop stands still. Init then starts the agent anew, and the
-journal says where to go on.
+Both are fed by a timer of the loop, so never while the loop stands still. Init then starts the agent again, which
+continues from its journal.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Watchdog:
             self._feed_systemd()
 
     def stop(self) -> None:
-        """An orderly end takes as long as it takes."""
+        """Stop the kernel's timer: an orderly end may take longer than a stall is allowed to."""
         _signal.setitimer(_signal.ITIMER_REAL, 0)
 
-    def tell(self, state: str) -> None:
-        """One sd_notify message, e.g. "READY=1"; nothing happens where nobody listens."""
+    def notify(self, state: str) -> None:
+        """Sends one sd_notify message, e.g. "READY=1", if a supervisor gave an address."""
         if not self._address:
             return
         import _socket
@@ -57,12 +57,12 @@ class Watchdog:
             finally:
                 sock.close()
         except OSError:
-            pass  # systemd restarts what it does not hear; there is no better place to complain
+            pass  # systemd restarts a service that stays silent, so it will notice
 
     def _feed_kernel(self) -> None:
         _signal.setitimer(_signal.ITIMER_REAL, STALL_SECONDS)
         self._loop.arm("watchdog-kernel", _FEED_SECONDS, self._feed_kernel)
 
     def _feed_systemd(self) -> None:
-        self.tell("WATCHDOG=1")
+        self.notify("WATCHDOG=1")
         self._loop.arm("watchdog-systemd", self._every, self._feed_systemd)

@@ -122,7 +122,7 @@ def _application(work: Path, info: str, features: tuple[str, ...]) -> Path:
     shutil.copytree(PACKAGE, app / "dc", ignore=ignored)
     (app / "dc_buildinfo.py").write_text(info, encoding="utf-8")
     if features != FEATURES:
-        text = f"FEATURES = {features!r}\nCOMMANDS: dict[str, str] = {{}}\n"
+        text = f"FEATURES = {features!r}\nCOMMANDS = ()\n"
         (app / "dc/features.py").write_text(text, encoding="utf-8")
     return app
 

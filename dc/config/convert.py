@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dc.config.model import ANY, BOOL, CHOICE, INT, LIST, PATH, SECONDS, TEXT, ConfigError, Setting
+from dc.config.model import ANY, BOOL, CHOICE, INT, LIST, PATH, SECONDS, TEXT, Setting
+from dc.config.problems import ConfigError
 
 _SHOWN = 60  # characters of a wrong value that an error repeats
 _LONGEST_NUMBER = 20  # characters; more can't be in any range of the table
@@ -38,7 +39,7 @@ def from_text(setting: Setting, text: str, place: str) -> object:
         raise ConfigError(f"{place}: the value holds a NUL character", "Remove it.")
     if kind in (TEXT, PATH):
         if setting.available and text.startswith(_PLACEHOLDER):
-            raise ConfigError(f"{place}: still holds the template's {text}", "Put the value there.")
+            raise ConfigError(f"{place}: still holds the template's {text}", "Replace it with the value.")
         return text
     if kind == BOOL and text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a JSON configuration file against the table; unknown keys and wrong types are errors, all told."""
+"""Reads a JSON configuration file against the table; unknown keys and wrong types are errors, all of them reported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import stat
 
 from dc.config.convert import from_json, type_name
-from dc.config.model import ConfigError, Setting
+from dc.config.problems import ConfigError
 from dc.jsonlib import JSONDecodeError, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from dc.config.model import Setting
+    from dc.config.problems import Problems
 
 LIMIT = 64 * 1024  # bytes; the C++ client stops at 5000
 _MOST_GUESSES = 20  # a file with more unknown keys is some other file
@@ -21,8 +24,8 @@ _SHOWN = 80  # characters of an unknown key that an error repeats
 _BOM = b"\xef\xbb\xbf"
 
 
-def read(path: str, settings: Iterable[Setting], errors: list[ConfigError]) -> dict[str, object]:
-    """The settings that the file at `path` gives, by name; what is wrong in it is added to `errors`.
+def read(path: str, settings: Iterable[Setting], problems: Problems) -> dict[str, object]:
+    """The settings that the file at `path` gives, by name; what is wrong in it is added to `problems`.
 
     Keys that start with "_" are comments. Raises ConfigError when the file can't be read, is over LIMIT bytes
     or is not a JSON object.
@@ -34,9 +37,7 @@ def read(path: str, settings: Iterable[Setting], errors: list[ConfigError]) -> d
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: found {type_name(document)}, wanted a JSON object", "Start the file with {.")
     known = {setting.name: setting for setting in settings if setting.in_file}
-    values: dict[str, object] = {}
-    _walk(document, "", known, path, values, errors)
-    return values
+    return dict(_values(document, "", known, path, problems))
 
 
 def load_bytes(path: str) -> bytes:
@@ -80,34 +81,25 @@ def _where(error: JSONDecodeError) -> str:
     return f"{message} (line {text.count(chr(10), 0, at) + 1}, column {at - line_start + 1})"
 
 
-def _walk(
-    section: dict[str, object],
-    prefix: str,
-    known: dict[str, Setting],
-    path: str,
-    values: dict[str, object],
-    errors: list[ConfigError],
-) -> None:
-    """Adds the values of one JSON object, whose keys all start with `prefix`, to `values`."""
+def _values(
+    section: dict[str, object], prefix: str, known: dict[str, Setting], path: str, problems: Problems
+) -> Iterator[tuple[str, object]]:
+    """Name and value of each setting in one JSON object, whose keys all start with `prefix`."""
     for key, value in section.items():
         name = prefix + key
         if key.startswith("_"):
             continue
         if name in known and "." not in key:
-            try:
-                converted = from_json(known[name], value, f"{path}: {name}")
-            except ConfigError as error:
-                errors.append(error)
-                continue
+            converted = problems.attempt(from_json, known[name], value, f"{path}: {name}")
             if converted is not None:
-                values[name] = converted
+                yield name, converted
         elif "." not in key and any(other.startswith(name + ".") for other in known):
             if isinstance(value, dict):
-                _walk(value, name + ".", known, path, values, errors)
+                yield from _values(value, name + ".", known, path, problems)
             elif value is not None:
-                errors.append(ConfigError(f"{path}: {name}: found {type_name(value)}, wanted an object"))
+                problems.error(f"{path}: {name}: found {type_name(value)}, wanted an object")
         else:
-            errors.append(_unknown(path, name, known, guess=len(errors) < _MOST_GUESSES))
+            problems.errors.append(_unknown(path, name, known, guess=len(problems.errors) < _MOST_GUESSES))
 
 
 def _unknown(path: str, name: str, known: dict[str, Setting], *, guess: bool) -> ConfigError:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from dc.config.convert import from_text, wanted
-from dc.config.model import PROGRAM, ConfigError, Setting, flag_rows
+from dc.config.model import PROGRAM, Setting, flag_rows
+from dc.config.problems import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def parse(arguments: Sequence[str]) -> dict[str, object]:
             continue
         if not equals:
             if at == len(arguments) or arguments[at].partition("=")[0] in known:
-                raise ConfigError(f"{flag} is without its value", f"Write {flag}=VALUE: {wanted(setting)}.")
+                raise ConfigError(f"{flag} needs a value", f"Write {flag}=VALUE: {wanted(setting)}.")
             attached = arguments[at]
             at += 1
         values[setting.name] = from_text(setting, attached, flag)

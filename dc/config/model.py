@@ -3,8 +3,10 @@
 """Every setting the agent knows, in one literal table, and the objects made from it.
 
 The keys, flags and defaults are those of the C++ AWS IoT Device Client, so that its configuration files and
-command lines work unchanged; keys that only this agent has say so in their help line. Reading, help,
-`--export-default-settings`, `--check-config` and the tables of docs/configuration.md all come from here.
+command lines work unchanged; rows that only this agent has are marked `own`. Reading, help,
+`--export-default-settings`, `--check-config` and the tables of docs/configuration.md (`make docs`) come from here.
+
+A new setting is a row, its attribute's annotation in Config, and `make docs`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dc import features
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PROGRAM = "aws-iot-device-client"
 CONFIG_NAME = "aws-iot-device-client.conf"
@@ -35,21 +37,13 @@ _DAY = 24 * 3600
 _LOG_DIR = "/var/log/aws-iot-device-client/"
 
 
-class ConfigError(Exception):
-    """A setting that cannot be used: `message` is what was found and wanted, `hint` how to mend it, or ""."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 class Setting:
     """One row of the table.
 
     `name` is the key's path in the JSON file, dotted ("jobs.enabled"); a name that starts with "--" is a flag
     only, one in capitals an environment variable only. `attr` is the attribute of Config it fills, "" for
-    none. `feature` names the feature it belongs to, "" for the base client. `low` and `high` bound numbers.
+    none. `feature` names the feature it belongs to, "" for the base client. `own`: the C++ client does not know it.
+    `low` and `high` bound numbers.
     """
 
     __slots__ = (
@@ -63,6 +57,7 @@ class Setting:
         "kind",
         "low",
         "name",
+        "own",
         "secret",
     )
 
@@ -76,6 +71,7 @@ class Setting:
         *,
         attr: str = "",
         feature: str = "",
+        own: bool = False,
         secret: bool = False,
         choices: tuple[str, ...] = (),
         low: int = 0,
@@ -88,6 +84,7 @@ class Setting:
         self.help = help
         self.attr = attr
         self.feature = feature
+        self.own = own
         self.secret = secret
         self.choices = choices
         self.low = low
@@ -157,12 +154,12 @@ SETTINGS = (
     Setting("root-ca", "--root-ca", PATH, "", "Root CA (PEM); unset: the system's store.", attr="root_ca"),
     Setting("thing-name", "--thing-name", TEXT, "", "Thing name, also the MQTT client id.",
             attr="thing_name"),
-    Setting("mqtt.keep-alive-seconds", "", INT, 45, "Ours: MQTT keep-alive; 30 to 60 advised.",
-            attr="keep_alive", low=5, high=1200),
-    Setting("mqtt.reconnect-min-seconds", "", INT, 1, "Ours: shortest wait before reconnecting.",
-            attr="reconnect_min", low=1, high=3600),
-    Setting("mqtt.reconnect-max-seconds", "", INT, 128, "Ours: longest wait before reconnecting.",
-            attr="reconnect_max", low=1, high=_DAY),
+    Setting("mqtt.keep-alive-seconds", "", INT, 45, "MQTT keep-alive; 30 to 60 advised.",
+            attr="keep_alive", low=5, high=1200, own=True),
+    Setting("mqtt.reconnect-min-seconds", "", INT, 1, "Shortest wait before reconnecting.",
+            attr="reconnect_min", low=1, high=3600, own=True),
+    Setting("mqtt.reconnect-max-seconds", "", INT, 128, "Longest wait before reconnecting.",
+            attr="reconnect_max", low=1, high=_DAY, own=True),
     # Logs.
     Setting("logging.level", "--log-level", CHOICE, "DEBUG", "Least severe line to log.",
             attr="log_level", choices=LOG_LEVELS),
@@ -170,10 +167,10 @@ SETTINGS = (
             attr="log_type", choices=LOG_TYPES),
     Setting("logging.file", "--log-file", PATH, _LOG_DIR + "aws-iot-device-client.log",
             "Log file when the type is file.", attr="log_file"),
-    Setting("logging.max-file-size", "", INT, 1 << 20, "Ours: bytes in a log file before it is rotated.",
-            attr="log_max_bytes", low=4096, high=1 << 31),
-    Setting("logging.max-files", "", INT, 3, "Ours: log files kept, the one in use included.",
-            attr="log_files", low=1, high=100),
+    Setting("logging.max-file-size", "", INT, 1 << 20, "Size in bytes at which a log file is rotated.",
+            attr="log_max_bytes", low=4096, high=1 << 31, own=True),
+    Setting("logging.max-files", "", INT, 3, "Log files kept, the one in use included.",
+            attr="log_files", low=1, high=100, own=True),
     Setting("logging.enable-sdk-logging", "--enable-sdk-logging", BOOL, False,
             "Also log the AWS runtime (awscrt).",
             attr="sdk_log_enabled"),
@@ -189,26 +186,26 @@ SETTINGS = (
             "Folder of the handlers that a job asks for with path default; mode 700.",
             attr="handler_directory", feature="jobs"),
     Setting("jobs.stop-grace-seconds", "", SECONDS, 5,
-            "Ours: from SIGTERM to SIGKILL for a handler that is stopped.",
-            attr="jobs_stop_grace", feature="jobs", low=0, high=3600),
+            "Time between SIGTERM and SIGKILL when a handler is stopped.",
+            attr="jobs_stop_grace", feature="jobs", low=0, high=3600, own=True),
     Setting("jobs.output-grace-seconds", "", SECONDS, 5,
-            "Ours: how long a background child may hold the output open after its handler ended.",
-            attr="jobs_output_grace", feature="jobs", low=0, high=3600),
-    Setting("jobs.max-run-seconds", "", SECONDS, 0, "Ours: longest run of one job; 0 is no limit.",
-            attr="jobs_max_run_seconds", feature="jobs", low=0, high=7 * _DAY),
+            "How long a handler's background process may keep its output open after the handler ended.",
+            attr="jobs_output_grace", feature="jobs", low=0, high=3600, own=True),
+    Setting("jobs.max-run-seconds", "", SECONDS, 0, "Longest run of one job; 0 is no limit.",
+            attr="jobs_max_run_seconds", feature="jobs", low=0, high=7 * _DAY, own=True),
     Setting("jobs.on-interrupted", "", CHOICE, "rerun",
-            "Ours: a job cut off by a restart is run again or failed.",
-            attr="jobs_on_interrupted", feature="jobs", choices=ON_INTERRUPTED),
-    Setting("jobs.max-attempts", "", INT, 3, "Ours: runs of one job, restarts included, before it is failed.",
-            attr="jobs_max_attempts", feature="jobs", low=1, high=1000),
+            "What becomes of a job that a restart interrupted: it is run again, or failed.",
+            attr="jobs_on_interrupted", feature="jobs", choices=ON_INTERRUPTED, own=True),
+    Setting("jobs.max-attempts", "", INT, 3, "Runs of one job, restarts included, before it is failed.",
+            attr="jobs_max_attempts", feature="jobs", low=1, high=1000, own=True),
     Setting("jobs.step-timeout-minutes", "", INT, 0,
-            "Ours: AWS IoT ends an execution that the agent has not spoken of for so long; 0 is never.",
-            attr="jobs_step_timeout", feature="jobs", low=0, high=10080),
+            "AWS IoT times out an execution that the agent has not updated for this long; 0 is never.",
+            attr="jobs_step_timeout", feature="jobs", low=0, high=10080, own=True),
     Setting("jobs.state-directory", "", PATH, "",
-            "Ours: what outlives a restart; unset: /var/lib/aws-iot-device-client for root, "
-            "~/.aws-iot-device-client for others.", attr="state_dir", feature="jobs"),
+            "Folder of what must survive a restart; unset: /var/lib/aws-iot-device-client for root, "
+            "~/.aws-iot-device-client for others.", attr="state_dir", feature="jobs", own=True),
     # The environment.
-    Setting("LOCK_FILE_PATH", "", PATH, "/run/lock", "Folder of the lock file devicecl.lock; empty: no lock.",
+    Setting("LOCK_FILE_PATH", "", PATH, "/run/lock", "Folder of the lock file devicecl-THING.lock; empty: no lock.",
             attr="lock_dir"),
     Setting("AWSIOT_TUNNEL_ACCESS_TOKEN", "", TEXT, "", "Token of a tunnel.", feature="tunneling",
             secret=True),
@@ -313,13 +310,7 @@ class Config:
     ("default", "file PATH", "flag --NAME", "env NAME").
     """
 
-    __slots__ = (
-        "cert", "config_file", "endpoint", "handler_directory", "jobs_enabled", "jobs_max_attempts",
-        "jobs_max_run_seconds", "jobs_on_interrupted", "jobs_output_grace", "jobs_step_timeout", "jobs_stop_grace", "keep_alive",
-        "key", "lock_dir", "log_file", "log_files", "log_level", "log_max_bytes", "log_type", "origins",
-        "port", "reconnect_max", "reconnect_min", "root_ca", "sdk_log_enabled", "sdk_log_file",
-        "sdk_log_level", "state_dir", "thing_name", "values",
-    )  # fmt: skip
+    __slots__ = ("config_file", "origins", "port", "values", *(setting.attr for setting in SETTINGS if setting.attr))
 
     endpoint: str
     port: int | None
@@ -352,7 +343,10 @@ class Config:
     values: dict[str, object]
     origins: dict[str, str]
 
-    def __init__(self, values: dict[str, object], origins: dict[str, str]) -> None:
+    def __init__(
+        self, values: dict[str, object], origins: dict[str, str], attributes: Mapping[str, object] | None = None
+    ) -> None:
+        """`attributes` by name, as dc.config.derive makes them; without it each is its row's value as it stands."""
         self.values = values
         self.origins = origins
         self.config_file = ""
@@ -360,6 +354,8 @@ class Config:
         for setting in SETTINGS:
             if setting.attr:
                 setattr(self, setting.attr, values[setting.name])
+        for name, value in (attributes or {}).items():
+            setattr(self, name, value)
 
     def is_set(self, name: str) -> bool:
         """True when file, flag or environment gave the setting `name`."""

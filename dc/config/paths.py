@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from dc.config.model import ConfigError
+from dc.config.problems import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

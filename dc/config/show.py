@@ -12,15 +12,18 @@ import os
 import stat
 import sys
 
-from dc import features
+from dc import commands, features
 from dc.config.checks import CONFIG_MODE
-from dc.config.model import ACTIONS, BOOL, INT, PATH, PROGRAM, SECONDS, SETTINGS, Config, ConfigError, Setting
+from dc.config.model import ACTIONS, BOOL, INT, PATH, PROGRAM, SECONDS, SETTINGS, Config, Setting
+from dc.config.problems import ConfigError
 from dc.jsonlib import dumps
 from dc.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from dc.config.problems import Problems
 
 _BUILD_FIELDS = ("REVISION", "ARCH", "LIBC", "CPYTHON", "AWSCRT", "ORJSON", "NUITKA")
 _MASK = "********"
@@ -38,14 +41,23 @@ A flag beats the same key of the configuration file. Without --config-file, the 
 def help_text() -> str:
     """The text of --help, made from the table."""
     known = [setting for setting in SETTINGS if setting.available]
-    lines = [_HEAD, *_flag_lines("Actions", ACTIONS)]
+    lines = [_HEAD, *_command_lines(), *_flag_lines("Actions", ACTIONS)]
     lines += _flag_lines("Settings", [setting for setting in known if setting.flag])
     lines += _name_lines("Only in the configuration file", [s for s in known if s.in_file and not s.flag])
     lines += _name_lines("Environment", [s for s in known if s.in_environment])
     absent = [s for s in SETTINGS if s.flag and not s.available]
-    lines += ["", "Accepted for the C++ client's sake, without effect in this build:"]
+    lines += ["", "Accepted for compatibility with the C++ client, without effect in this build:"]
     lines += _wrapped(" ".join(setting.flag for setting in absent), 2)
     return "\n".join(lines) + "\n"
+
+
+def _command_lines() -> list[str]:
+    shown_rows = [(name, line) for name, _, line in commands.rows() if line]
+    lines = ["", f"Commands ({PROGRAM} COMMAND ...):"] if shown_rows else []
+    for name, line in shown_rows:
+        lines.append(f"  {name}")
+        lines += _wrapped(line, _INDENT)
+    return lines
 
 
 def _flag_lines(title: str, settings: Sequence[Setting]) -> list[str]:
@@ -151,18 +163,18 @@ def export(path: str) -> None:
         raise ConfigError(f"{path}: can't be written: {error.strerror}", hint) from None
 
 
-def report(config: Config, warnings: Sequence[str], errors: Sequence[ConfigError]) -> str:
+def report(config: Config, problems: Problems) -> str:
     """The text of --check-config: a line for each setting in force, then warnings, errors and a verdict."""
     lines = [f"configuration file: {config.config_file or 'none'}"]
     for setting in SETTINGS:
         if setting.attr or config.is_set(setting.name):
             lines.append(f"{setting.name} = {_effective(config, setting)}    ({config.origins[setting.name]})")
-    lines += [f"warning: {warning}" for warning in warnings]
-    for error in errors:
+    lines += [f"warning: {warning}" for warning in problems.warnings]
+    for error in problems.errors:
         lines.append(f"error: {error.message}")
         if error.hint:
-            lines.append(f"  mend: {error.hint}")
-    count = len(errors)
+            lines.append(f"  fix: {error.hint}")
+    count = len(problems.errors)
     verdict = f"not usable: {count} error{'s' * (count > 1)}" if count else "usable"
     return "\n".join([*lines, f"The configuration is {verdict}."]) + "\n"
 

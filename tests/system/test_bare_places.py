@@ -111,7 +111,7 @@ def test_without_a_home_the_missing_setting_is_named(settle: Settle, thing: Thin
     agent = station.start(env={})
     assert agent.wait() == 1
     assert "HOME" in agent.log()
-    assert "mend:" in agent.log()
+    assert "fix:" in agent.log()
 
 
 @needs_root

@@ -59,7 +59,7 @@ def test_a_certificate_that_ran_out(broker: Mosquitto, device: Thing, one: Agent
     device.configure(mqtt=QUICK_RECONNECT)
     one.start()
     yesterday = (datetime.datetime.now(datetime.UTC) - DAY).strftime("%Y-%m-%d")
-    _says_once_and_goes_on(one, f'"cert" {device.cert} ran out on {yesterday}', "renew it or set the clock")
+    _says_once_and_goes_on(one, f'"cert" {device.cert} expired on {yesterday}', "renew it or set the clock")
 
 
 def test_a_certificate_that_is_not_valid_yet_by_the_devices_clock(broker: Mosquitto, device: Thing, one: Agent) -> None:
@@ -90,7 +90,7 @@ def test_a_host_name_that_nobody_knows(device: Thing, one: Agent) -> None:
 def test_a_network_that_is_not_there(device: Thing, one: Agent) -> None:
     device.configure(endpoint="192.0.2.1:8883", mqtt=QUICK_RECONNECT)
     one.start(prefix=("unshare", "--net"))
-    _says_once_and_goes_on(one, "192.0.2.1:8883: no way to it", "check the network")
+    _says_once_and_goes_on(one, "192.0.2.1:8883 can't be reached", "check the network")
 
 
 def test_something_that_speaks_no_tls(device: Thing, one: Agent) -> None:

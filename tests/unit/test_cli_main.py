@@ -9,13 +9,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import dc.client
-from dc import cli, features
+from dc import cli, commands, features, stdio
 from dc.config import load
 from dc.config.model import SETTINGS, Config
 from dc.version import VERSION
@@ -29,17 +30,21 @@ DAEMON_MODULES = {
     "_datetime",
     "dc",
     "dc.cli",
+    "dc.commands",
     "dc.config",
     "dc.config.checks",
     "dc.config.convert",
+    "dc.config.derive",
     "dc.config.file",
     "dc.config.flags",
     "dc.config.load",
     "dc.config.model",
     "dc.config.paths",
+    "dc.config.problems",
     "dc.config.rules",
     "dc.features",
     "dc.jsonlib",
+    "dc.stdio",
     "orjson",
     "orjson.orjson",
 }
@@ -103,14 +108,14 @@ def test_the_agent_gets_the_configuration_and_its_status_is_the_programs(program
     assert program.out + program.err == ""
 
 
-def test_errors_are_told_as_the_cpp_client_does_and_then_explained(program: Program) -> None:
+def test_errors_are_reported_as_the_cpp_client_does_and_then_explained(program: Program) -> None:
     Path(str(program.settings["key"])).chmod(0o644)
     program.write(**{"thing-name": ""})
     assert program() == 1
     first, *rest = program.err.splitlines()
     assert first == "AWS IoT Device Client must abort execution, reason: Invalid configuration"
     assert "  not set: thing-name" in rest
-    assert any("mend: chmod 600" in line for line in rest)
+    assert any("fix: chmod 600" in line for line in rest)
     assert (program.out, program.started) == ("", [])
 
 
@@ -216,7 +221,7 @@ def test_check_config_tells_all_errors_and_warnings_and_fails(program: Program) 
     program.write(tunneling={"enabled": True}, **{"thing-name": "a b"})
     assert program("--check-config") == 1
     lines = program.out.splitlines()
-    assert [line.split(":")[0] for line in lines[-6:-1]] == ["warning", "error", "  mend", "error", "  mend"]
+    assert [line.split(":")[0] for line in lines[-6:-1]] == ["warning", "error", "  fix", "error", "  fix"]
     assert lines[-1] == "The configuration is not usable: 2 errors."
 
 
@@ -245,7 +250,7 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
 
     module.__dict__["main"] = main
     monkeypatch.setitem(sys.modules, "a_command", module)
-    monkeypatch.setitem(features.COMMANDS, "do", "a_command")
+    monkeypatch.setattr(commands, "BASE", (("do", "a_command", "Does it."),))
     program.file.write_text("not json")
     assert program("do", "--help", "x") == 9
     assert got == [["--help", "x"]]
@@ -253,15 +258,44 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
 
 
 def test_the_internal_command_is_the_trampolines() -> None:
-    assert features.COMMANDS["--internal-run-as"] == "dc.jobs.run.become"
+    assert commands.module_of("--internal-run-as") == "dc.jobs.run.become"
+
+
+def test_help_lists_the_commands_with_their_meaning_but_not_the_internal_ones(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "BASE", (("do", "a_command", "Does it."),))
+    program("--help")
+    assert "\n  do\n          Does it.\n" in program.out
+    assert "--internal-run-as" not in program.out
+
+
+def test_every_command_is_a_module_with_a_main() -> None:
+    assert [name for name, module, _ in commands.rows() if not hasattr(import_module(module), "main")] == []
+
+
+def test_a_build_without_features_keeps_the_commands_of_the_base_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "BASE", (("do", "a_command", "Does it."),))
+    monkeypatch.setattr(features, "COMMANDS", ())
+    assert [name for name, _, _ in commands.rows()] == ["do"]
+    assert commands.module_of("--internal-run-as") == ""
+
+
+def test_an_abort_says_nothing_where_standard_error_was_closed_at_start(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Descriptor 2 may be the lock file or the log by then."""
+    monkeypatch.setattr(sys, "stderr", None)
+    assert program("--nosuch") == 1
+    assert program.err == ""
 
 
 def test_output_that_no_one_reads_is_no_failure(program: Program) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    cli.write(writer, "x" * 100_000)
+    stdio.write(writer, "x" * 100_000)
     os.close(writer)
-    cli.write(writer, "x")
+    stdio.write(writer, "x")
 
 
 def test_names_that_are_not_utf_8_are_printed_escaped(program: Program) -> None:
@@ -280,7 +314,8 @@ def test_python_m_dc_is_the_program(program: Program) -> None:
 def test_reading_the_configuration_loads_no_module_beyond_the_list(program: Program) -> None:
     code = (
         "import sys; before = set(sys.modules); import os; from dc import cli; from dc.config import flags;"
-        "loaded = cli._load(flags.parse([]), os.environ, prepare=False); assert not loaded.errors, loaded.errors;"
+        "problems = cli.Problems(); cli._configure(flags.parse([]), os.environ, problems);"
+        "assert not problems.errors, problems.errors;"
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=program.environ, capture_output=True, text=True)

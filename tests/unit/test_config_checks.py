@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dc.config import checks
-from dc.config.model import SETTINGS, Config, ConfigError
+from dc.config import checks, load
+from dc.config.model import SETTINGS, Config
+from dc.config.prepare import make_folders
+from dc.config.problems import ConfigError, Problems
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"
 CERT = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -35,6 +37,7 @@ class Device:
         self.key = self.file(self.certs / "key.pem", KEY, 0o600)
         self.cert = self.file(self.certs / "cert.pem", CERT, 0o644)
         self.ca = self.file(self.certs / "ca.pem", CERT, 0o644)
+        self.conf = self.file(folder / "dc.conf", "{}", 0o640)
         self.jobs = folder / "jobs"
         self.jobs.mkdir()
         self.jobs.chmod(0o700)
@@ -42,20 +45,37 @@ class Device:
         config.key, config.cert, config.root_ca = str(self.key), str(self.cert), str(self.ca)
         config.handler_directory = str(self.jobs)
         self.config = config
-        self.warnings: list[str] = []
-        self.errors: list[ConfigError] = []
+        self.problems = Problems()
 
     def file(self, path: Path, text: str, mode: int) -> Path:
         path.write_text(text)
         path.chmod(mode)
         return path
 
-    def examine(self, *, uid: int | None = None, prepare: bool = False) -> Device:
-        self.warnings.clear()
-        self.errors.clear()
-        uid = os.geteuid() if uid is None else uid
-        checks.examine(self.config, uid, self.warnings, self.errors, prepare=prepare)
+    def examine(self, *, uid: int | None = None) -> Device:
+        self.problems = Problems()
+        checks.examine(self.config, os.geteuid() if uid is None else uid, self.problems)
         return self
+
+    def load(self, changes: dict[str, object], *, prepare: bool = False) -> Device:
+        """As the program does at its start: load the settings, check them, and with `prepare` make what is missing."""
+        given: dict[str, object] = {"endpoint": "h", "thing-name": "t", "--config-file": str(self.conf)}
+        given |= {"cert": str(self.cert), "key": str(self.key), "root-ca": str(self.ca)}
+        given |= {"jobs.handler-directory": str(self.jobs)} | changes
+        self.problems = Problems()
+        self.config = load.load(given, {"HOME": str(self.folder)}, os.geteuid(), self.problems)
+        checks.examine(self.config, os.geteuid(), self.problems)
+        if prepare:
+            make_folders(self.config, self.problems)
+        return self
+
+    @property
+    def errors(self) -> list[ConfigError]:
+        return self.problems.errors
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.problems.warnings
 
     @property
     def error(self) -> ConfigError:
@@ -104,7 +124,7 @@ def test_a_key_only_its_owner_can_read_is_fine(device: Device, mode: int) -> Non
 @pytest.mark.parametrize(
     ("mode", "verb"), [(0o640, "read"), (0o604, "read"), (0o644, "read"), (0o620, "written"), (0o602, "written")]
 )
-def test_a_key_that_others_can_read_or_write_is_fatal_with_the_command_that_mends_it(
+def test_a_key_that_others_can_read_or_write_is_fatal_with_the_command_that_fixes_it(
     device: Device, mode: int, verb: str
 ) -> None:
     device.key.chmod(mode)
@@ -118,7 +138,7 @@ def test_a_key_with_execute_bits_is_a_warning(device: Device, mode: int) -> None
     device.key.chmod(mode)
     device.examine()
     assert device.errors == []
-    assert device.warning == (f"private key: {device.key} has mode {mode:o}, wanted 600; mend: chmod 600 {device.key}")
+    assert device.warning == (f"private key: {device.key} has mode {mode:o}, wanted 600; fix: chmod 600 {device.key}")
 
 
 @pytest.mark.parametrize("name", ["cert", "ca"])
@@ -127,16 +147,16 @@ def test_a_certificate_that_others_can_write_is_a_warning(device: Device, name: 
     path.chmod(0o666)
     device.examine()
     assert device.errors == []
-    assert f"{path} has mode 666, wanted 644; mend: chmod 644 {path}" in device.warning
+    assert f"{path} has mode 666, wanted 644; fix: chmod 644 {path}" in device.warning
 
 
-def test_the_keys_folder_is_wanted_closed_and_told_of_once(device: Device) -> None:
+def test_the_keys_folder_is_wanted_closed_and_reported_once(device: Device) -> None:
     device.certs.chmod(0o777)
     device.examine()
     assert device.errors == []
     assert device.warning == (
         f"folder of the private key: {device.certs} has mode 777, wanted 700; "
-        f"mend: chmod 700 {device.certs} if the agent alone uses it, else move the private key"
+        f"fix: chmod 700 {device.certs} if the agent alone uses it, else move the private key"
     )
 
 
@@ -152,7 +172,7 @@ def test_a_readable_folder_of_certificates_without_the_key_is_fine(device: Devic
 
 def test_a_key_of_another_user_is_a_warning_unless_the_agent_is_root(device: Device) -> None:
     owner = device.key.stat().st_uid
-    line = f"belongs to uid {owner}, the agent runs as uid {owner + 1}; mend: chown {owner + 1} {device.key}"
+    line = f"belongs to uid {owner}, the agent runs as uid {owner + 1}; fix: chown {owner + 1} {device.key}"
     assert line in "\n".join(device.examine(uid=owner + 1).warnings)
     assert not any("private key" in warning for warning in device.examine(uid=0).warnings)
 
@@ -189,7 +209,7 @@ def test_a_folder_or_a_pipe_in_place_of_a_file_is_fatal(device: Device, name: st
 
 def test_a_missing_root_ca_falls_back_to_the_systems_store_with_a_warning(device: Device) -> None:
     device.ca.unlink()
-    device.examine()
+    device.load({})
     assert (device.errors, device.config.root_ca) == ([], "")
     assert device.warning == f"root CA {device.ca}: no such file; the system's CA store is used instead"
 
@@ -221,7 +241,7 @@ def test_every_kind_of_pem_key_is_taken(device: Device, label: str) -> None:
     "content",
     ["-----BEGIN ENCRYPTED PRIVATE KEY-----\nA\n", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"],
 )
-def test_an_encrypted_key_is_fatal_with_the_command_that_mends_it(device: Device, content: str) -> None:
+def test_an_encrypted_key_is_fatal_with_the_command_that_fixes_it(device: Device, content: str) -> None:
     device.file(device.key, content, 0o600)
     error = device.examine().error
     assert "is encrypted with a passphrase" in error.message
@@ -242,20 +262,20 @@ def test_every_file_is_judged_even_when_one_is_bad(device: Device) -> None:
 def test_a_loose_configuration_file_is_a_warning(device: Device) -> None:
     path = device.file(device.folder / "dc.conf", "{}", 0o644)
     device.config.config_file = str(path)
-    assert device.examine().warning == (f"configuration file: {path} has mode 644, wanted 640; mend: chmod 640 {path}")
+    assert device.examine().warning == (f"configuration file: {path} has mode 644, wanted 640; fix: chmod 640 {path}")
 
 
 def test_a_loose_handler_folder_is_told_with_its_consequence(device: Device) -> None:
     device.jobs.chmod(0o755)
     line = device.examine().warning
     assert "jobs with path default will be refused" in line
-    assert f"has mode 755, wanted 700; mend: chmod 700 {device.jobs}" in line
+    assert f"has mode 755, wanted 700; fix: chmod 700 {device.jobs}" in line
 
 
 def test_a_handler_folder_of_another_user_or_that_is_a_file_is_told(device: Device) -> None:
     owner = device.jobs.stat().st_uid
     lines = device.examine(uid=owner + 1).warnings
-    assert any("handler folder" in line and f"mend: chown {owner + 1}" in line for line in lines)
+    assert any("handler folder" in line and f"fix: chown {owner + 1}" in line for line in lines)
     device.config.handler_directory = str(device.cert)
     assert "not a folder" in device.examine().warning
 
@@ -275,10 +295,10 @@ def test_no_handler_folder_is_looked_at_while_jobs_are_off(device: Device) -> No
 
 def test_a_missing_log_folder_is_made_only_when_the_agent_starts(device: Device) -> None:
     folder = device.folder / "log" / "agent"
-    device.config.log_type, device.config.log_file = "file", str(folder / "a.log")
-    assert device.examine().warnings == []
+    file: dict[str, object] = {"logging.type": "file", "logging.file": str(folder / "a.log")}
+    assert device.load(file).warnings == []
     assert not folder.exists()
-    assert device.examine(prepare=True).warnings == []
+    assert device.load(file, prepare=True).warnings == []
     assert folder.stat().st_mode & 0o777 == 0o745 & ~_umask()
     assert device.config.log_type == "file"
 
@@ -291,8 +311,7 @@ def _umask() -> int:
 
 @pytest.mark.parametrize("prepare", [False, True])
 def test_a_log_file_that_cannot_be_written_falls_back_to_stdout_with_a_warning(device: Device, prepare: bool) -> None:
-    device.config.log_type, device.config.log_file = "file", str(device.cert / "sub" / "a.log")
-    device.examine(prepare=prepare)
+    device.load({"logging.type": "file", "logging.file": str(device.cert / "sub" / "a.log")}, prepare=prepare)
     assert (device.errors, device.config.log_type) == ([], "stdout")
     assert device.warning.endswith("; logging to stdout instead")
 
@@ -301,28 +320,26 @@ def test_a_log_folder_that_may_not_be_written_falls_back_to_stdout(device: Devic
     closed = device.folder / "closed"
     closed.mkdir()
     closed.chmod(0o555)
-    device.config.log_type, device.config.log_file = "file", str(closed / "a.log")
-    with ordinary_user() as uid:
-        checks.examine(device.config, uid, device.warnings, [], prepare=True)
+    with ordinary_user():
+        device.load({"logging.type": "file", "logging.file": str(closed / "a.log")}, prepare=True)
     assert device.config.log_type == "stdout"
     assert any(f"its folder {closed} may not be written" in line for line in device.warnings)
 
 
 def test_a_folder_in_place_of_the_log_file_falls_back_to_stdout(device: Device) -> None:
-    device.config.log_type, device.config.log_file = "file", str(device.jobs)
-    assert "not a regular file" in device.examine().warning
+    device.load({"logging.type": "file", "logging.file": str(device.jobs)})
+    assert "not a regular file" in device.warning
 
 
 def test_a_readable_log_file_is_a_warning(device: Device) -> None:
     path = device.file(device.jobs / "a.log", "", 0o644)
     device.config.log_type, device.config.log_file = "file", str(path)
-    assert device.examine().warning == f"log file: {path} has mode 644, wanted 600; mend: chmod 600 {path}"
+    assert device.examine().warning == f"log file: {path} has mode 644, wanted 600; fix: chmod 600 {path}"
     assert device.config.log_type == "file"
 
 
 def test_an_sdk_log_that_cannot_be_written_is_switched_off_with_a_warning(device: Device) -> None:
-    device.config.sdk_log_enabled, device.config.sdk_log_file = True, str(device.cert / "sdk.log")
-    device.examine()
+    device.load({"logging.enable-sdk-logging": True, "logging.sdk-log-file": str(device.cert / "sdk.log")})
     assert (device.errors, device.config.sdk_log_enabled) == ([], False)
     assert device.warning.endswith("; SDK logging is switched off")
 
@@ -331,8 +348,24 @@ def test_nothing_is_changed_by_looking(device: Device) -> None:
     paths = (device.certs, device.key, device.cert, device.ca, device.jobs)
     for path in paths:
         path.chmod(0o777)
-    device.examine(prepare=True)
+    before = {name: getattr(device.config, name) for name in Config.__slots__}
+    device.examine()
     assert {path.stat().st_mode & 0o777 for path in paths} == {0o777}
+    assert {name: getattr(device.config, name) for name in Config.__slots__} == before
+
+
+def test_a_log_folder_that_can_not_be_made_after_all_is_a_warning(device: Device) -> None:
+    """It could have been made a moment ago, when the settings were loaded."""
+    device.load({"logging.type": "file", "logging.file": str(device.folder / "log" / "a.log")})
+    device.file(device.folder / "log", "", 0o644)
+    make_folders(device.config, device.problems)
+    assert device.warning.endswith(f"its folder {device.folder / 'log'} can't be made (File exists)")
+
+
+def test_the_folder_of_an_sdk_log_is_made_as_well(device: Device) -> None:
+    path = device.folder / "sdk" / "sdk.log"
+    device.load({"logging.enable-sdk-logging": True, "logging.sdk-log-file": str(path)}, prepare=True)
+    assert (device.warnings, path.parent.is_dir(), device.config.sdk_log_enabled) == ([], True, True)
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))

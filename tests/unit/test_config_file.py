@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON configuration file: strict keys and types, every mistake told, no secret repeated."""
+"""The JSON configuration file: strict keys and types, every mistake reported, no secret repeated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dc.config import file
-from dc.config.model import SETTINGS, ConfigError
+from dc.config.model import SETTINGS
+from dc.config.problems import ConfigError, Problems
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -31,8 +32,9 @@ class Read:
         if isinstance(content, dict):
             content = json.dumps(content)
         Path(self.path).write_bytes(content if isinstance(content, bytes) else content.encode())
-        self.errors: list[ConfigError] = []
-        self.values = file.read(self.path, SETTINGS, self.errors)
+        problems = Problems()
+        self.values = file.read(self.path, SETTINGS, problems)
+        self.errors = problems.errors
 
     @property
     def messages(self) -> list[str]:
@@ -46,7 +48,7 @@ def nested(name: str, value: object) -> dict[str, object]:
     return value
 
 
-def test_the_seed_pages_file(tmp_path: Path) -> None:
+def test_the_file_of_the_cpp_clients_jobs_readme(tmp_path: Path) -> None:
     text = '{"jobs": {"enabled": true, "handler-directory": "~/.aws-iot-device-client/jobs/"}}'
     assert Read(tmp_path, text).values == {
         "jobs.enabled": True,
@@ -195,7 +197,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_told_apart(tmp_path: Path) -> No
         (tmp_path / ("x" * 300), "File name too long"),
     ):
         with pytest.raises(ConfigError, match=f"{path.name}: {problem}"):
-            file.read(str(path), SETTINGS, [])
+            file.read(str(path), SETTINGS, Problems())
 
 
 @settings(deadline=None)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dc.config import flags
-from dc.config.model import ConfigError, flag_rows
+from dc.config.model import flag_rows
 from dc.config.nearest import nearest
+from dc.config.problems import ConfigError
 
 WITH_TEXT = [row for row in flag_rows() if row.kind in ("text", "path")]
 
@@ -57,7 +58,7 @@ def test_a_repeated_flag_is_refused() -> None:
 
 @pytest.mark.parametrize("arguments", [["--cert"], ["--cert", "--key", "x"], ["--cert", "--key=x"]])
 def test_a_flag_without_its_value_is_refused(arguments: list[str]) -> None:
-    assert complaint(*arguments).message == "--cert is without its value"
+    assert complaint(*arguments).message == "--cert needs a value"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dc import features
-from dc.config import flags, load, rules
-from dc.config.load import Loaded
-from dc.config.model import SETTINGS, ConfigError
+from dc.config import derive, flags, load
+from dc.config.model import SETTINGS, Config
+from dc.config.problems import ConfigError, Problems
 
 REQUIRED: dict[str, object] = {
     "endpoint": "host",
@@ -31,6 +31,13 @@ NOT_IN_BUILD: list[tuple[str, dict[str, object]]] = [
     ("sensor-publish", {"sensor-publish": {"sensors": [{"addr": "/x"}]}}),
     ("fleet-provisioning", {"fleet-provisioning": {"enabled": True}}),
 ]
+
+
+class Loaded:
+    """A configuration and what is wrong with it."""
+
+    def __init__(self, config: Config, problems: Problems) -> None:
+        self.config, self.warnings, self.errors = config, problems.warnings, problems.errors
 
 
 class Home:
@@ -52,7 +59,8 @@ class Home:
         return str(path)
 
     def load(self, *arguments: str, uid: int = 1000) -> Loaded:
-        return load.load(flags.parse(arguments), self.environ, uid)
+        problems = Problems()
+        return Loaded(load.load(flags.parse(arguments), self.environ, uid, problems), problems)
 
 
 @pytest.fixture
@@ -299,7 +307,7 @@ def test_an_enabled_proxy_file_gets_one_line(home: Home) -> None:
     ],
 )
 def test_an_endpoint_may_carry_a_port(text: str, host: str, port: int | None) -> None:
-    assert rules.split_endpoint(text) == (host, port)
+    assert derive.split_endpoint(text) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +329,7 @@ def test_an_endpoint_may_carry_a_port(text: str, host: str, port: int | None) ->
 )
 def test_an_endpoint_that_is_no_host_is_refused_with_the_way_to_find_it(text: str) -> None:
     with pytest.raises(ConfigError, match="endpoint") as caught:
-        rules.split_endpoint(text)
+        derive.split_endpoint(text)
     assert "describe-endpoint" in caught.value.hint
 
 
@@ -329,7 +337,7 @@ def test_an_endpoint_that_is_no_host_is_refused_with_the_way_to_find_it(text: st
 @given(st.text(max_size=20))
 def test_any_endpoint_is_split_or_refused(text: str) -> None:
     try:
-        host, port = rules.split_endpoint(text)
+        host, port = derive.split_endpoint(text)
     except ConfigError:
         return
     assert host or not text

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dc.config import paths
-from dc.config.model import ConfigError
+from dc.config.problems import ConfigError
 
 ENVIRONMENT = {"HOME": "/home/me", "DIR": "/data", "EMPTY": "", "A_1": "x"}
 NOBODY_HAS_THIS_UID = 3_999_999_999

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
+import dc
 from dc.config import file, show
-from dc.config.model import ACTIONS, PROXY_SETTINGS, SETTINGS, SWITCHES, Config, ConfigError, Setting
+from dc.config.model import ACTIONS, PROXY_SETTINGS, SETTINGS, SWITCHES, Config, Setting
+from dc.config.problems import Problems
+from docs import configuration
 
 IN_FILE = [setting for setting in SETTINGS if setting.in_file]
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "configuration.md"
+PACKAGE = Path(dc.__file__).parent
+TYPES = {"text": "str", "path": "str", "choice": "str", "bool": "bool", "int": "int", "seconds": "float"}
 
 # The C++ client's flags, from its own table of command line arguments (and --collect-system-information, which it
 # documents and refuses).
@@ -80,9 +85,9 @@ def test_every_flag_of_the_cpp_client_is_known() -> None:
 def test_a_file_written_by_the_cpp_clients_setup_script_is_read_without_a_complaint(tmp_path: Path) -> None:
     path = tmp_path / "c.conf"
     path.write_text(json.dumps(CPP_FILE))
-    errors: list[ConfigError] = []
-    values = file.read(str(path), SETTINGS, errors)
-    assert errors == []
+    problems = Problems()
+    values = file.read(str(path), SETTINGS, problems)
+    assert problems.errors == []
     assert values["device-defender.interval"] == 300
     assert values["logging.type"] == "stdout"
     assert "fleet-provisioning.template-name" not in values
@@ -113,6 +118,25 @@ def test_every_attribute_of_the_configuration_comes_from_exactly_one_row() -> No
     assert set(Config.__annotations__) == set(Config.__slots__)
 
 
+@pytest.mark.parametrize("setting", [setting for setting in SETTINGS if setting.attr], ids=lambda setting: setting.name)
+def test_an_attribute_has_the_type_of_its_row(setting: Setting) -> None:
+    assert Config.__annotations__[setting.attr] == TYPES[setting.kind]
+
+
+def test_a_configuration_is_not_changed_once_it_is_made() -> None:
+    """Values are derived before, in one place; what reads the configuration repairs nothing."""
+    changes = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                owner = ast.unparse(node.value)
+                if owner.rpartition(".")[2] in ("config", "_config"):
+                    changes.append(f"{path.name}:{node.lineno}")
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "setattr" and path.name != "model.py":
+                changes.append(f"{path.name}:{node.lineno}")
+    assert changes == []
+
+
 def test_secrets_are_marked() -> None:
     secret = {setting.name for setting in (*SETTINGS, *PROXY_SETTINGS) if setting.secret}
     assert secret == {
@@ -131,9 +155,9 @@ def test_the_exported_default_is_read_back_as_the_same_value(setting: Setting, t
         exported = exported[part]
     path = tmp_path / "exported.conf"
     path.write_bytes(show.default_settings())
-    errors: list[ConfigError] = []
-    values = file.read(str(path), SETTINGS, errors)
-    assert errors == []
+    problems = Problems()
+    values = file.read(str(path), SETTINGS, problems)
+    assert problems.errors == []
     unset = setting.default in ("", None)
     default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
     assert exported == default
@@ -144,9 +168,29 @@ def test_the_exported_default_is_read_back_as_the_same_value(setting: Setting, t
 def test_every_row_is_in_the_documentation(setting: Setting) -> None:
     """Name, flag, meaning and default, in one line of a table."""
     first = setting.name.join("``")
-    (row,) = (line for line in DOCUMENTATION.read_text().splitlines() if line.startswith(f"| {first} |"))
+    page = configuration.TARGET.read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| {first} |"))
     cells = [cell.strip() for cell in row.split("|")]
     assert not setting.flag or setting.flag.join("``") in cells
     assert setting.help in cells
     if setting not in ACTIONS and setting.default not in ("", None, ()):
         assert show.shown(setting.default).join("``") in cells
+
+
+def test_the_tables_of_the_documentation_are_not_stale() -> None:
+    page = configuration.TARGET.read_text(encoding="utf-8")
+    assert page == configuration.render(page), f"run: {configuration.COMMAND}"
+
+
+def test_every_table_is_in_the_documentation_once() -> None:
+    page = configuration.TARGET.read_text(encoding="utf-8")
+    assert {name: page.count(configuration.table(name)) for name in configuration.TABLES} == dict.fromkeys(
+        configuration.TABLES, 1
+    )
+
+
+def test_the_documentation_says_which_keys_the_cpp_client_does_not_have() -> None:
+    rows = configuration.table("settings").splitlines()
+    assert any("`jobs.max-attempts`" in row and "| no |" in row for row in rows)
+    assert any("`jobs.enabled`" in row and "| yes |" in row for row in rows)
+    assert not any(setting.own for setting in SETTINGS if setting.flag or not setting.available)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""When the connection is given up for a new one, and how long is waited before: by a client that does as it is told."""
+"""When the connection is given up for a new one, and after which pause: with a client that does nothing by itself."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class FakeClient(mqtt.Client):
         self.published.append(topic)
 
 
-class World:
-    """A started connection; `seen` is what the base client was told."""
+class ConnectionBench:
+    """A started connection; `seen` is what it reported to the base client."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
         for name in ("cert", "key", "root_ca"):
@@ -87,191 +87,191 @@ class World:
         self.client.on_stopped()
         return self.loop.armed["connection-restart"]
 
-    def told(self, level: str) -> list[str]:
+    def logged(self, level: str) -> list[str]:
         return [text for found, text in self.log.lines if found == level]
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConnectionBench:
     FakeClient.made = []
     monkeypatch.setattr(mqtt, "Client", FakeClient)
     monkeypatch.setattr(mqtt, "make_tls", lambda *_: mqtt.Bound())
     monkeypatch.setattr(mqtt, "make_bootstrap", mqtt.Bound)
-    return World(tmp_path)
+    return ConnectionBench(tmp_path)
 
 
 # --- a connection that only looks alive
 
 
-def test_requests_that_nobody_answers_end_in_a_new_connection(world: World) -> None:
+def test_requests_that_nobody_answers_end_in_a_new_connection(bench: ConnectionBench) -> None:
     """The pings are answered, so awscrt sees nothing wrong."""
-    world.online()
+    bench.online()
     for number in range(SILENT_PUBLISHES):
-        world.connection.publish(f"request {number}", b"")
-    assert world.client.stops == 0
-    world.connection.publish("one too many", b"")
-    assert (world.client.stops, len(world.client.published)) == (1, SILENT_PUBLISHES)
-    assert world.told("WARN") == [f"{SILENT_PUBLISHES} requests in a row were not answered; connecting anew"]
-    world.client.on_stopped()
-    assert world.seen == ["online", "offline"]
-    world.loop.pass_time(1.0)
-    assert len(FakeClient.made) == 2 and world.client.started
+        bench.connection.publish(f"request {number}", b"")
+    assert bench.client.stops == 0
+    bench.connection.publish("one too many", b"")
+    assert (bench.client.stops, len(bench.client.published)) == (1, SILENT_PUBLISHES)
+    assert bench.logged("WARN") == [f"{SILENT_PUBLISHES} requests in a row were not answered; reconnecting"]
+    bench.client.on_stopped()
+    assert bench.seen == ["online", "offline"]
+    bench.loop.pass_time(1.0)
+    assert len(FakeClient.made) == 2 and bench.client.started
 
 
-def test_any_message_shows_that_the_connection_lives(world: World) -> None:
-    world.online()
+def test_any_message_shows_that_the_connection_lives(bench: ConnectionBench) -> None:
+    bench.online()
     for number in range(5 * SILENT_PUBLISHES):
-        world.connection.publish(f"request {number}", b"")
+        bench.connection.publish(f"request {number}", b"")
         if number % SILENT_PUBLISHES == 0:
-            world.client.on_message("topic", b"")
-    assert (world.client.stops, len(world.client.published)) == (0, 5 * SILENT_PUBLISHES)
+            bench.client.on_message("topic", b"")
+    assert (bench.client.stops, len(bench.client.published)) == (0, 5 * SILENT_PUBLISHES)
 
 
-def test_a_service_that_stays_silent_is_tried_less_and_less_often(world: World) -> None:
+def test_a_service_that_stays_silent_is_tried_less_and_less_often(bench: ConnectionBench) -> None:
     """At most every 128 s, each time a random part of that."""
     longest = 1.0
     for _ in range(10):
-        world.online()
+        bench.online()
         for number in range(SILENT_PUBLISHES + 1):
-            world.connection.publish(f"request {number}", b"")
-        world.client.on_stopped()
-        pause = world.loop.armed["connection-restart"]
+            bench.connection.publish(f"request {number}", b"")
+        bench.client.on_stopped()
+        pause = bench.loop.armed["connection-restart"]
         assert 0.05 * longest <= pause <= longest
         longest = min(2 * longest, 128.0)
-        world.loop.pass_time(longest)
+        bench.loop.pass_time(longest)
     assert longest == 128.0
 
 
-def test_a_message_makes_the_next_pause_short_again(world: World) -> None:
+def test_a_message_makes_the_next_pause_short_again(bench: ConnectionBench) -> None:
     for _ in range(8):
-        world.online()
+        bench.online()
         for number in range(SILENT_PUBLISHES + 1):
-            world.connection.publish(f"request {number}", b"")
-        world.client.on_stopped()
-        world.loop.pass_time(128)
-    world.online()
-    world.client.on_message("topic", b"")
+            bench.connection.publish(f"request {number}", b"")
+        bench.client.on_stopped()
+        bench.loop.pass_time(128)
+    bench.online()
+    bench.client.on_message("topic", b"")
     for number in range(SILENT_PUBLISHES + 1):
-        world.connection.publish(f"request {number}", b"")
-    world.client.on_stopped()
-    assert world.loop.armed["connection-restart"] <= 1.0
+        bench.connection.publish(f"request {number}", b"")
+    bench.client.on_stopped()
+    assert bench.loop.armed["connection-restart"] <= 1.0
 
 
-def test_what_a_replaced_client_still_says_is_late_news(world: World) -> None:
-    world.online()
-    old = world.client
-    world.taken_over()
-    world.loop.pass_time(30)
-    assert world.client is not old
-    seen = list(world.seen)
+def test_what_a_replaced_client_still_reports_is_ignored(bench: ConnectionBench) -> None:
+    bench.online()
+    old = bench.client
+    bench.taken_over()
+    bench.loop.pass_time(30)
+    assert bench.client is not old
+    seen = list(bench.seen)
     old.on_connected(False)
     old.on_message("late", b"")
     old.on_lost(LOST, None)
     old.on_stopped()
-    assert world.seen == seen
-    world.online()
-    assert world.seen == [*seen, "online"]
+    assert bench.seen == seen
+    bench.online()
+    assert bench.seen == [*seen, "online"]
 
 
 # --- a runtime that is dead
 
 
-def test_a_runtime_that_does_not_even_stop_is_given_up(world: World) -> None:
-    """Its thread is stuck or gone: only a new process mends that."""
-    world.online()
+def test_a_runtime_that_does_not_even_stop_is_given_up(bench: ConnectionBench) -> None:
+    """Its thread is stuck or gone: only a new process helps."""
+    bench.online()
     for number in range(SILENT_PUBLISHES + 1):
-        world.connection.publish(f"request {number}", b"")
-    world.loop.pass_time(STOP_SECONDS - 0.1)
-    assert "dead" not in world.seen
-    world.loop.pass_time(0.2)
-    assert world.seen == ["online", "dead"]
+        bench.connection.publish(f"request {number}", b"")
+    bench.loop.pass_time(STOP_SECONDS - 0.1)
+    assert "dead" not in bench.seen
+    bench.loop.pass_time(0.2)
+    assert bench.seen == ["online", "dead"]
 
 
-def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: World, tmp_path: Path) -> None:
-    client = BaseClient(defaults(), world.log)
+def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(bench: ConnectionBench, tmp_path: Path) -> None:
+    client = BaseClient(defaults(), bench.log)
     client._dead()
     assert client._status == EXIT_RESTART == 75, "EX_TEMPFAIL"
-    assert "ending with status 75 to be started anew" in world.told("ERROR")[-1]
+    assert "exiting with status 75 so that it is started again" in bench.logged("ERROR")[-1]
 
 
 # --- a second agent with the same thing name
 
 
-def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(world: World) -> None:
+def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(bench: ConnectionBench) -> None:
     """15 to 30 s at first, so that two agents don't throw each other out in a storm; never more than ten minutes."""
     longest = 30.0
     for _ in range(8):
-        world.online()
-        pause = world.taken_over()
+        bench.online()
+        pause = bench.taken_over()
         assert longest / 2 <= pause <= longest
-        assert f"Trying again within {longest:.0f} s" in world.told("ERROR")[-1]
-        assert 'is "thing-name" thing used by a second device or agent?' in world.told("ERROR")[-1]
+        assert f"Trying again within {longest:.0f} s" in bench.logged("ERROR")[-1]
+        assert 'is "thing-name" thing used by a second device or agent?' in bench.logged("ERROR")[-1]
         made = len(FakeClient.made)
-        world.loop.pass_time(longest)
+        bench.loop.pass_time(longest)
         assert len(FakeClient.made) == made + 1
         longest = min(2 * longest, 600.0)
     assert longest == 600.0
 
 
-def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(world: World) -> None:
+def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(bench: ConnectionBench) -> None:
     """Somebody who tries a copy of the device once a year must not cost it ten minutes for ever after."""
     for _ in range(8):
-        world.online()
-        world.taken_over()
-        world.loop.pass_time(600)
-    world.online()
-    world.client.on_message("topic", b"")
-    world.loop.pass_time(86400)
-    world.client.on_message("topic", b"")
-    assert world.taken_over() <= 30.0
+        bench.online()
+        bench.taken_over()
+        bench.loop.pass_time(600)
+    bench.online()
+    bench.client.on_message("topic", b"")
+    bench.loop.pass_time(86400)
+    bench.client.on_message("topic", b"")
+    assert bench.taken_over() <= 30.0
 
 
-def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(world: World) -> None:
-    world.online()
-    world.client.on_lost(LOST, None)
-    assert world.client.stops == 0 and "connection-restart" not in world.loop.armed
-    world.client.on_connected(True)
-    assert world.seen == ["online", "offline", "online"]
+def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(bench: ConnectionBench) -> None:
+    bench.online()
+    bench.client.on_lost(LOST, None)
+    assert bench.client.stops == 0 and "connection-restart" not in bench.loop.armed
+    bench.client.on_connected(True)
+    assert bench.seen == ["online", "offline", "online"]
 
 
 # --- subscriptions
 
 
-def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(world: World) -> None:
-    world.online()
-    world.client.on_lost(LOST, None)
-    world.client.on_connected(True)
-    assert len(world.client.subscriptions) == 1
-    world.client.on_lost(LOST, None)
-    world.client.on_connected(False)
-    assert len(world.client.subscriptions) == 2
+def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(bench: ConnectionBench) -> None:
+    bench.online()
+    bench.client.on_lost(LOST, None)
+    bench.client.on_connected(True)
+    assert len(bench.client.subscriptions) == 1
+    bench.client.on_lost(LOST, None)
+    bench.client.on_connected(False)
+    assert len(bench.client.subscriptions) == 2
 
 
-def test_a_session_kept_from_before_a_restart_of_the_agent_is_subscribed_all_the_same(world: World) -> None:
+def test_a_session_kept_from_before_a_restart_of_the_agent_is_subscribed_all_the_same(bench: ConnectionBench) -> None:
     """Another version of the agent may have made it."""
-    world.client.on_connected(True)
-    assert len(world.client.subscriptions) == 1 and world.seen == []
+    bench.client.on_connected(True)
+    assert len(bench.client.subscriptions) == 1 and bench.seen == []
 
 
-def test_a_subscription_that_was_cut_off_is_made_again_with_the_next_connection(world: World) -> None:
-    world.client.on_connected(False)
-    world.client.subscriptions[-1](LOST, [])
-    world.client.on_connected(True)
-    assert len(world.client.subscriptions) == 2
+def test_a_subscription_that_was_cut_off_is_made_again_with_the_next_connection(bench: ConnectionBench) -> None:
+    bench.client.on_connected(False)
+    bench.client.subscriptions[-1](LOST, [])
+    bench.client.on_connected(True)
+    assert len(bench.client.subscriptions) == 2
 
 
-def test_a_refused_subscription_is_tried_less_and_less_often(world: World) -> None:
-    world.client.on_connected(False)
+def test_a_refused_subscription_is_tried_less_and_less_often(bench: ConnectionBench) -> None:
+    bench.client.on_connected(False)
     longest = 2.0
     for _ in range(10):
-        count = len(world.client.subscriptions)
-        world.client.subscriptions[-1](0, [1, NOT_AUTHORIZED])
-        assert 0.05 * longest <= world.loop.armed["connection-subscribe"] <= longest
-        world.loop.pass_time(longest)
-        assert len(world.client.subscriptions) == count + 1
+        count = len(bench.client.subscriptions)
+        bench.client.subscriptions[-1](0, [1, NOT_AUTHORIZED])
+        assert 0.05 * longest <= bench.loop.armed["connection-subscribe"] <= longest
+        bench.loop.pass_time(longest)
+        assert len(bench.client.subscriptions) == count + 1
         longest = min(2 * longest, 300.0)
-    assert longest == 300.0 and world.seen == []
-    assert len(world.told("ERROR")) == 1, "said once, not with every attempt"
+    assert longest == 300.0 and bench.seen == []
+    assert len(bench.logged("ERROR")) == 1, "said once, not with every attempt"
 
 
 # --- pauses
@@ -283,32 +283,32 @@ def test_a_random_pause_is_never_longer_than_asked_nor_nothing() -> None:
     assert max(pauses) - min(pauses) > 5.0, "they are spread"
 
 
-def test_nothing_is_published_before_the_subscriptions_are_granted(world: World) -> None:
+def test_nothing_is_published_before_the_subscriptions_are_granted(bench: ConnectionBench) -> None:
     """The answer would go nowhere."""
-    world.connection.publish("early", b"")
-    world.client.on_connected(False)
-    world.connection.publish("early too", b"")
-    assert world.client.published == []
+    bench.connection.publish("early", b"")
+    bench.client.on_connected(False)
+    bench.connection.publish("early too", b"")
+    assert bench.client.published == []
 
 
-def test_stopping_while_a_new_connection_is_waited_for_makes_none(world: World) -> None:
-    world.online()
-    world.taken_over()
+def test_stopping_while_a_new_connection_is_waited_for_makes_none(bench: ConnectionBench) -> None:
+    bench.online()
+    bench.taken_over()
     stopped: list[bool] = []
-    world.connection.stop(lambda: stopped.append(True))
+    bench.connection.stop(lambda: stopped.append(True))
     assert stopped == [True]
-    world.loop.pass_time(3600)
+    bench.loop.pass_time(3600)
     assert len(FakeClient.made) == 1
 
 
-def test_stopping_while_the_old_client_still_stops_makes_no_new_one(world: World) -> None:
-    world.online()
-    world.client.on_lost(LOST, TAKEN_OVER)
+def test_stopping_while_the_old_client_still_stops_makes_no_new_one(bench: ConnectionBench) -> None:
+    bench.online()
+    bench.client.on_lost(LOST, TAKEN_OVER)
     stopped: list[bool] = []
-    world.connection.stop(lambda: stopped.append(True))
-    world.client.on_stopped()
+    bench.connection.stop(lambda: stopped.append(True))
+    bench.client.on_stopped()
     assert stopped == [True]
-    world.loop.pass_time(3600)
+    bench.loop.pass_time(3600)
     assert len(FakeClient.made) == 1
 
 

@@ -106,18 +106,18 @@ def test_a_clock_that_can_not_be_right_is_the_cause(config: Config, monkeypatch:
 
 
 @pytest.mark.parametrize("which", ["cert", "root_ca"])
-def test_a_certificate_that_ran_out_is_the_cause(config: Config, tmp_path: Path, which: str) -> None:
+def test_a_certificate_that_expired_is_the_cause(config: Config, tmp_path: Path, which: str) -> None:
     path = certificate(tmp_path / "x.pem", NOW - 9 * DAY, NOW - DAY)
     setattr(config, which, path)
     text = failure(config, "AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE")
-    assert f'"{which.replace("_", "-")}" {path} ran out on 2027-03-03 05:06 UTC' in text
+    assert f'"{which.replace("_", "-")}" {path} expired on 2027-03-03 05:06 UTC' in text
 
 
 @pytest.mark.parametrize("clock", [3600.0, NOW.timestamp()])
 def test_what_is_said_does_not_change_from_minute_to_minute(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: float
 ) -> None:
-    """Else a device whose certificate ran out would say so at ERROR every minute."""
+    """Else a device whose certificate expired would say so at ERROR every minute."""
     config.cert = certificate(tmp_path / "x.pem", NOW - 9 * DAY, NOW - DAY)
     texts = set()
     for minute in range(3):

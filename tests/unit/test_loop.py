@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -106,6 +107,20 @@ def test_timers_fire_in_the_order_of_their_deadlines_and_never_early(loop: Loop)
         loop.arm(name, seconds, note(name, seconds))
     run(loop)
     assert seen == ["a", "b", "c"]
+
+
+def test_timers_of_one_deadline_fire_in_the_order_in_which_they_were_armed(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their names: the order must not change from run to run."""
+    seen: list[str] = []
+    with monkeypatch.context() as clock:
+        clock.setattr(loop, "now", lambda: 1.0)
+        for name in ("a", "z", "m", "a"):
+            loop.arm(name, 0.0, partial(seen.append, name))
+    loop.arm("end", 0.005, loop.stop)
+    run(loop)
+    assert seen == ["z", "m", "a"]
 
 
 def test_arming_again_replaces_and_disarming_forgets(loop: Loop) -> None:

@@ -274,8 +274,8 @@ def test_what_the_callbacks_pass_on() -> None:
     refused = {"error_code": 9, "connack_packet_exists": True, "connack_reason_code": 135}
     assert called("_on_lifecycle_connection_failure", **refused) == [("failed", 9, 135)]
     assert called("_on_lifecycle_connection_failure", error_code=9, connack_reason_code=0) == [("failed", 9, None)]
-    told = {"error_code": 8, "disconnect_packet_exists": True, "reason_code": 142}
-    assert called("_on_lifecycle_disconnection", **told) == [("lost", 8, 142)]
+    lost = {"error_code": 8, "disconnect_packet_exists": True, "reason_code": 142}
+    assert called("_on_lifecycle_disconnection", **lost) == [("lost", 8, 142)]
     assert called("_on_lifecycle_disconnection", error_code=8, reason_code=0) == [("lost", 8, None)]
     assert called("_on_lifecycle_stopped") == [("stopped",)]
     assert called("_on_lifecycle_attempting_connect") == [("attempt",)]

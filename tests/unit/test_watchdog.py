@@ -71,7 +71,7 @@ def test_systemd_is_fed_twice_in_its_interval(folder: Path) -> None:
 
 def test_an_abstract_address_is_understood() -> None:
     listener = Listener(f"\0watchdog-test-{os.getpid()}")
-    Watchdog(FakeLoop(), {"NOTIFY_SOCKET": f"@watchdog-test-{os.getpid()}"}).tell("READY=1")
+    Watchdog(FakeLoop(), {"NOTIFY_SOCKET": f"@watchdog-test-{os.getpid()}"}).notify("READY=1")
     assert listener.heard() == ["READY=1"]
     listener.close()
 
@@ -100,7 +100,7 @@ def test_nobody_who_listens_is_no_fault(address: str) -> None:
     loop = FakeLoop()
     made = Watchdog(loop, {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
     made.start()
-    made.tell("READY=1")
+    made.notify("READY=1")
     loop.pass_time(10)
 
 

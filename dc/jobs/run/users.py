@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
+from dc.features import RUN_AS as TRAMPOLINE_FLAG
 from dc.jobs.core.outcome import HandlerError
-
-TRAMPOLINE_FLAG = "--internal-run-as"
 
 _FROM_SOURCE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from dc.jobs.run.become import main; sys.exit(main(sys.argv[1:]))"
