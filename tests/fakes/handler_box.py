@@ -70,7 +70,7 @@ def let_go(gate: Path) -> None:
     os.close(opened[0])
 
 
-class World:
+class HandlerBox:
     """A device: a handler folder, a PATH with fakes only, a state folder, and the record of what was called.
 
     `applets`: names that the BusyBox shell may take from BusyBox itself.

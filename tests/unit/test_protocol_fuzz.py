@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from dc.jobs.core import messages
 from dc.jobs.core.messages import Accepted, MessageError, Nothing, Offer, Refused, decode
-from tests.fakes.json_values import JSON, junk
-from tests.unit.test_document_fuzz import OPERATION, break_one_place, checked
-from tests.unit.test_protocol import EXECUTION, PREFIX, THING
+from tests.fakes.document_fuzz import OPERATION, checked
+from tests.fakes.job_messages import EXECUTION, PREFIX, THING
+from tests.fakes.json_values import JSON, break_one_place, junk
 
 TOPICS = (
     "start-next/accepted",

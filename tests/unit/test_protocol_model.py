@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dc.jobs.core import details, messages
 from dc.jobs.core.tail import Tail
+from tests.fakes.printed_text import TEXT
 from tests.system.harness.contract import message_errors
-from tests.unit.test_report import TEXT
 
 THING, JOB = "board-7", "run-foo"
 STATUSES = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import pytest
 from hypothesis import example, given, settings
@@ -25,29 +24,9 @@ from dc.jobs.core.details import (
     reduced,
 )
 from dc.jobs.core.tail import Tail
+from tests.fakes.printed_text import TEXT, in_c, naive_clean, units
 
 KEY = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-# ECMA-48 in one pattern: CSI; the strings OSC, DCS, SOS, PM, APC; every other escape.
-ESCAPE = re.compile(r"\x1b\[[ -?]*[@-~]?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*.?", re.DOTALL)
-# Characters that matter more than others: controls, pieces of escapes, astral ones, separators, category C of all kinds.
-SPICE = st.sampled_from(
-    "\x1b\x1b[]PX^_\\\x07\x9b\r\n\t\0mK;1 ?é✓\U0001f600\U0001f468\u200d\u200b\ufeff\u00ad\ue000\U000e0001\u2028\xa0\x85"
-)
-TEXT = st.text(SPICE | st.characters(), max_size=60)
-
-
-def units(text: str) -> int:
-    """Length in UTF-16 units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def in_c(character: str) -> bool:
-    return unicodedata.category(character).startswith("C")
-
-
-def naive_clean(text: str) -> str:
-    text = ESCAPE.sub("", text).replace("\r\n", "\n")
-    return "".join(c if c in "\n\t" or not in_c(c) else " " for c in text)
 
 
 def printed(data: bytes) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dc.jobs.core.details import clean, output
 from dc.jobs.core.tail import TAIL_BYTES, Tail
-from tests.unit.test_report import TEXT, naive_clean, units
+from tests.fakes.printed_text import TEXT, naive_clean, units
 
 PIECES = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 
