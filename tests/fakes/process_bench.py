@@ -52,7 +52,7 @@ class ProcessBench:
         self.child_changed = self.process.child_changed
         return self.process.start(command)
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
+    def run_until(self, condition: Callable[[], object], what: str) -> None:
         """Run the loop until the condition holds; fails after the deadline."""
         end = time.monotonic() + DEADLINE
 
@@ -72,7 +72,7 @@ class ProcessBench:
 
     def finish(self) -> StepResult:
         """Wait for the one result; anything that would come later is a failure."""
-        self.until(lambda: self.results, "the step's end")
+        self.run_until(lambda: self.results, "the step's end")
         (result,) = self.results
         self.results.clear()
         return result

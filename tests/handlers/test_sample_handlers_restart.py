@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.run import strays
-from tests.fakes.handler_box import JOB_ID, OTHER_USER, HandlerBox, let_go, tool, until
+from localcloud.waiting import wait_until
+from tests.fakes.handler_box import DEADLINE, JOB_ID, OTHER_USER, HandlerBox, let_go, tool
 
 AGENT = "aws-iot-device-client"
 
@@ -84,7 +85,7 @@ def killed_once(box: HandlerBox, handler: str, *args: str, asked: Sequence[str])
     """Runs the handler until it has made this call, then kills it, as the agent's end or a power cut does."""
     process = box.start(handler, *args, JOB_HANDLER_REBOOT_WAIT="600", JOB_HANDLER_RESTART_WAIT="600")
     try:
-        until(lambda: list(asked) in box.calls() or process.poll() is not None, f"{asked} is called")
+        wait_until(lambda: list(asked) in box.calls() or process.poll() is not None, DEADLINE, f"a call of {asked}")
     finally:
         os.killpg(process.pid, signal.SIGKILL)
     out, err = process.communicate()
@@ -153,7 +154,7 @@ def test_without_systemd_the_restart_command_outlives_the_end_of_the_agent(box: 
     killed_once(box, "restart-services.sh", "", AGENT, asked=["service", AGENT, "restart"])
     strays.signal_all((f"AWS_IOT_JOB_ID={JOB_ID}",), signal.SIGKILL)
     let_go(gate)
-    until(lambda: done.exists() and done.read_text(), "the restart command went on")
+    wait_until(lambda: done.exists() and done.read_text(), DEADLINE, "the restart command to go on")
     assert box.calls("service") == [["service", AGENT, "restart"]]
 
 
@@ -301,11 +302,11 @@ def test_a_countdown_in_the_foreground_does_not_hold_the_job_and_outlives_it(box
     process = box.start("shutdown.sh", "", JOB_HANDLER_SHUTDOWN_TRIES="1")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, ""), (out, err)
-    until(lambda: box.calls("shutdown"), "shutdown is called")
+    wait_until(lambda: box.calls("shutdown"), DEADLINE, "a call of shutdown")
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     let_go(gate)
-    until(lambda: done.exists() and done.read_text(), "the countdown went on")
+    wait_until(lambda: done.exists() and done.read_text(), DEADLINE, "the countdown to go on")
 
 
 def test_with_neither_shutdown_nor_poweroff_the_message_says_so(bare: HandlerBox) -> None:

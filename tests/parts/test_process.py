@@ -142,7 +142,7 @@ def test_what_a_background_child_still_prints_within_the_grace_counts(bench: Pro
 def test_the_last_line_so_far(bench: ProcessBench) -> None:
     assert bench.start(shell("echo one; echo two; printf ' \\n'; read x < /proc/self/fd/0; sleep 300")) == ""
     assert bench.process is not None
-    bench.until(lambda: bench.process and bench.process.last_line() == b"two", "the last line that is not blank")
+    bench.run_until(lambda: bench.process and bench.process.last_line() == b"two", "the last line that is not blank")
     bench.process.kill(0.0)
     bench.finish()
 

@@ -25,7 +25,7 @@ def bench() -> Iterator[ProcessBench]:
 def started(bench: ProcessBench, script: str, output_grace: float = 20.0) -> None:
     """Start a script that says "ready" and wait until it did."""
     assert bench.start(shell(script), output_grace) == ""
-    bench.until(lambda: any(b"ready" in chunk for _, chunk in bench.seen), "the handler's word that it is ready")
+    bench.run_until(lambda: any(b"ready" in chunk for _, chunk in bench.seen), "the handler's word that it is ready")
 
 
 def kill(bench: ProcessBench, grace: float) -> None:
@@ -56,7 +56,9 @@ def test_a_stopped_handler_is_woken_to_act_on_sigterm(bench: ProcessBench) -> No
     started(bench, "echo ready; kill -STOP $$; sleep 300")
     assert bench.process is not None
     pid = bench.process.pid
-    bench.until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "a stopped handler")
+    bench.run_until(
+        lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "a stopped handler"
+    )
     kill(bench, 20.0)
     assert bench.finish().signal == signal.SIGTERM
 
@@ -67,7 +69,7 @@ def test_grandchildren_are_gone_when_the_end_is_told(bench: ProcessBench, tmp_pa
         bench,
         f'sh -c "sleep 301 & sleep 302 & echo \\$! >> {pids}; wait" & echo $! >> {pids}; sleep 0.05; echo ready; wait',
     )
-    bench.until(lambda: len(pids.read_text().split()) == 2, "the numbers of the grandchildren")
+    bench.run_until(lambda: len(pids.read_text().split()) == 2, "the numbers of the grandchildren")
     family = numbers(pids)
     assert all(alive(pid) for pid in family)
     kill(bench, 20.0)
@@ -101,7 +103,7 @@ def test_a_kill_between_the_handlers_end_and_that_of_its_background_child(bench:
     started(bench, f"sleep 305 & echo $! > {pids}; echo ready; exit 0")
     assert bench.process is not None
     leader = bench.process.pid
-    bench.until(lambda: not Path(f"/proc/{leader}").exists(), "the handler's end")
+    bench.run_until(lambda: not Path(f"/proc/{leader}").exists(), "the handler's end")
     kill(bench, 20.0)
     assert bench.finish().status == 0
     assert not [pid for pid in numbers(pids) if alive(pid)]
