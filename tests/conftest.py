@@ -13,6 +13,9 @@ from _pytest.terminal import TerminalReporter
 
 from localcloud.command import TARGETS
 from tests.allowed_skips import is_allowed
+from tests.fakes.examples import register_profiles
+
+register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,26 +8,27 @@ import copy
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.document_fuzz import OPERATION, STEPS, checked
+from tests.fakes.examples import examples
 from tests.fakes.json_values import JSON, break_one_place
 
 
-@settings(max_examples=900, deadline=None)
+@examples(900)
 @given(JSON)
 def test_any_json_at_all(given: object) -> None:
     checked(given)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.dictionaries(st.sampled_from([*OPERATION, *STEPS]), JSON, max_size=4))
 def test_known_keys_with_any_values(given: object) -> None:
     checked(given)
 
 
-@settings(max_examples=6500, deadline=None)
+@examples(6500)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_document_with_a_few_places_broken(seed: int) -> None:
     dice = random.Random(seed)

@@ -7,12 +7,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.core import events as fx
 from dc.jobs.core.execution import Execution
 from dc.jobs.core.state import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING
+from tests.fakes.examples import examples
 from tests.fakes.executions import DOCUMENTS, RESULTS, TERMINAL
 
 STEPS_OF_A_WALK = 40
@@ -215,13 +216,13 @@ def assert_truthful(w: Surroundings) -> None:
         assert w.status in ("QUEUED", "IN_PROGRESS") or w.e.status == w.status
 
 
-@settings(max_examples=2500, deadline=None)
+@examples(2500)
 @given(st.integers(0, 2**64 - 1))
 def test_every_walk_ends_with_one_truthful_status(seed: int) -> None:
     assert_truthful(walk(seed))
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.integers(0, 2**64 - 1))
 def test_an_answer_that_is_delivered_twice_counts_once(seed: int) -> None:
     assert_truthful(walk(seed, duplicates=True))

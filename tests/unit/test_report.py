@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dc.jobs.core.details import (
@@ -24,6 +24,7 @@ from dc.jobs.core.details import (
     reduced,
 )
 from dc.jobs.core.tail import Tail
+from tests.fakes.examples import examples
 from tests.fakes.printed_text import TEXT, in_c, naive_clean, units
 
 KEY = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
@@ -44,7 +45,7 @@ def assert_accepted_by_aws(pairs: dict[str, str], newlines: bool) -> None:
         assert not forbidden, f"{key}: {forbidden!r}"
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(TEXT)
 @example("\x1b")
 @example("\x1b[")
@@ -73,7 +74,7 @@ def test_what_a_terminal_would_interpret_is_taken_out(raw: str, shown: str) -> N
     assert clean(raw) == shown
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.binary(max_size=120) | TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")), TEXT, TEXT)
 def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reason: str, step: str) -> None:
     pairs = details(reason, printed(data * 40), printed(data), {"step": step * 40})
@@ -86,7 +87,7 @@ def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reaso
     }
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(TEXT, st.integers(0, 40))
 def test_a_cut_keeps_as_many_whole_characters_as_fit(text: str, limit: int) -> None:
     ends = [text[i:] for i in range(len(text) + 1) if units(text[i:]) <= limit]
