@@ -199,8 +199,7 @@ def test_no_descriptor_and_no_zombie_is_left_by_many_steps(bench: ProcessBench) 
 
 
 LIMITED = """
-import resource, sys
-sys.path.insert(0, "tests/unit")
+import resource
 from tests.fakes.process_bench import process_bench, shell
 from dc.jobs.core.details import output
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
