@@ -21,7 +21,7 @@ def pins(name: str) -> dict[str, list[str]]:
         word = line.split()[0]
         if word.startswith("--hash="):
             found[next(reversed(found))].append(word)
-        else:
+        elif word != "#":
             found[word] = []
     return found
 
