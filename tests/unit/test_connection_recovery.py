@@ -56,7 +56,7 @@ class FakeClient(mqtt.Client):
         self.published.append(topic)
 
 
-class StartedConnection:
+class World:
     """A started connection; `seen` is what the base client was told."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
@@ -92,18 +92,18 @@ class StartedConnection:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StartedConnection:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     FakeClient.made = []
     monkeypatch.setattr(mqtt, "Client", FakeClient)
     monkeypatch.setattr(mqtt, "make_tls", lambda *_: mqtt.Bound())
     monkeypatch.setattr(mqtt, "make_bootstrap", mqtt.Bound)
-    return StartedConnection(tmp_path)
+    return World(tmp_path)
 
 
 # --- a connection that only looks alive
 
 
-def test_requests_that_nobody_answers_end_in_a_new_connection(world: StartedConnection) -> None:
+def test_requests_that_nobody_answers_end_in_a_new_connection(world: World) -> None:
     """The pings are answered, so awscrt sees nothing wrong."""
     world.online()
     for number in range(SILENT_PUBLISHES):
@@ -118,7 +118,7 @@ def test_requests_that_nobody_answers_end_in_a_new_connection(world: StartedConn
     assert len(FakeClient.made) == 2 and world.client.started
 
 
-def test_any_message_shows_that_the_connection_lives(world: StartedConnection) -> None:
+def test_any_message_shows_that_the_connection_lives(world: World) -> None:
     world.online()
     for number in range(5 * SILENT_PUBLISHES):
         world.connection.publish(f"request {number}", b"")
@@ -127,7 +127,7 @@ def test_any_message_shows_that_the_connection_lives(world: StartedConnection) -
     assert (world.client.stops, len(world.client.published)) == (0, 5 * SILENT_PUBLISHES)
 
 
-def test_a_service_that_stays_silent_is_tried_less_and_less_often(world: StartedConnection) -> None:
+def test_a_service_that_stays_silent_is_tried_less_and_less_often(world: World) -> None:
     """At most every 128 s, each time a random part of that."""
     longest = 1.0
     for _ in range(10):
@@ -142,7 +142,7 @@ def test_a_service_that_stays_silent_is_tried_less_and_less_often(world: Started
     assert longest == 128.0
 
 
-def test_a_message_makes_the_next_pause_short_again(world: StartedConnection) -> None:
+def test_a_message_makes_the_next_pause_short_again(world: World) -> None:
     for _ in range(8):
         world.online()
         for number in range(SILENT_PUBLISHES + 1):
@@ -157,7 +157,7 @@ def test_a_message_makes_the_next_pause_short_again(world: StartedConnection) ->
     assert world.loop.armed["connection-restart"] <= 1.0
 
 
-def test_what_a_replaced_client_still_says_is_late_news(world: StartedConnection) -> None:
+def test_what_a_replaced_client_still_says_is_late_news(world: World) -> None:
     world.online()
     old = world.client
     world.taken_over()
@@ -176,7 +176,7 @@ def test_what_a_replaced_client_still_says_is_late_news(world: StartedConnection
 # --- a runtime that is dead
 
 
-def test_a_runtime_that_does_not_even_stop_is_given_up(world: StartedConnection) -> None:
+def test_a_runtime_that_does_not_even_stop_is_given_up(world: World) -> None:
     """Its thread is stuck or gone: only a new process mends that."""
     world.online()
     for number in range(SILENT_PUBLISHES + 1):
@@ -187,7 +187,7 @@ def test_a_runtime_that_does_not_even_stop_is_given_up(world: StartedConnection)
     assert world.seen == ["online", "dead"]
 
 
-def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: StartedConnection, tmp_path: Path) -> None:
+def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: World, tmp_path: Path) -> None:
     client = BaseClient(defaults(), world.log)
     client._dead()
     assert client._status == EXIT_RESTART == 75, "EX_TEMPFAIL"
@@ -197,7 +197,7 @@ def test_the_agent_then_ends_with_a_status_that_asks_for_a_restart(world: Starte
 # --- a second agent with the same thing name
 
 
-def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(world: StartedConnection) -> None:
+def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(world: World) -> None:
     """15 to 30 s at first, so that two agents don't throw each other out in a storm; never more than ten minutes."""
     longest = 30.0
     for _ in range(8):
@@ -213,7 +213,7 @@ def test_an_agent_that_is_thrown_out_waits_longer_each_time_and_says_why(world: 
     assert longest == 600.0
 
 
-def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(world: StartedConnection) -> None:
+def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(world: World) -> None:
     """Somebody who tries a copy of the device once a year must not cost it ten minutes for ever after."""
     for _ in range(8):
         world.online()
@@ -226,7 +226,7 @@ def test_a_connection_that_lasted_makes_the_next_takeover_pause_short_again(worl
     assert world.taken_over() <= 30.0
 
 
-def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(world: StartedConnection) -> None:
+def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(world: World) -> None:
     world.online()
     world.client.on_lost(LOST, None)
     assert world.client.stops == 0 and "connection-restart" not in world.loop.armed
@@ -237,7 +237,7 @@ def test_another_loss_is_left_to_awscrt_which_reconnects_by_itself(world: Starte
 # --- subscriptions
 
 
-def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(world: StartedConnection) -> None:
+def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(world: World) -> None:
     world.online()
     world.client.on_lost(LOST, None)
     world.client.on_connected(True)
@@ -247,20 +247,20 @@ def test_a_kept_session_is_not_subscribed_anew_a_lost_one_is(world: StartedConne
     assert len(world.client.subscriptions) == 2
 
 
-def test_a_session_kept_from_before_a_restart_of_the_agent_is_subscribed_all_the_same(world: StartedConnection) -> None:
+def test_a_session_kept_from_before_a_restart_of_the_agent_is_subscribed_all_the_same(world: World) -> None:
     """Another version of the agent may have made it."""
     world.client.on_connected(True)
     assert len(world.client.subscriptions) == 1 and world.seen == []
 
 
-def test_a_subscription_that_was_cut_off_is_made_again_with_the_next_connection(world: StartedConnection) -> None:
+def test_a_subscription_that_was_cut_off_is_made_again_with_the_next_connection(world: World) -> None:
     world.client.on_connected(False)
     world.client.subscriptions[-1](LOST, [])
     world.client.on_connected(True)
     assert len(world.client.subscriptions) == 2
 
 
-def test_a_refused_subscription_is_tried_less_and_less_often(world: StartedConnection) -> None:
+def test_a_refused_subscription_is_tried_less_and_less_often(world: World) -> None:
     world.client.on_connected(False)
     longest = 2.0
     for _ in range(10):
@@ -283,7 +283,7 @@ def test_a_random_pause_is_never_longer_than_asked_nor_nothing() -> None:
     assert max(pauses) - min(pauses) > 5.0, "they are spread"
 
 
-def test_nothing_is_published_before_the_subscriptions_are_granted(world: StartedConnection) -> None:
+def test_nothing_is_published_before_the_subscriptions_are_granted(world: World) -> None:
     """The answer would go nowhere."""
     world.connection.publish("early", b"")
     world.client.on_connected(False)
@@ -291,7 +291,7 @@ def test_nothing_is_published_before_the_subscriptions_are_granted(world: Starte
     assert world.client.published == []
 
 
-def test_stopping_while_a_new_connection_is_waited_for_makes_none(world: StartedConnection) -> None:
+def test_stopping_while_a_new_connection_is_waited_for_makes_none(world: World) -> None:
     world.online()
     world.taken_over()
     stopped: list[bool] = []
@@ -301,7 +301,7 @@ def test_stopping_while_a_new_connection_is_waited_for_makes_none(world: Started
     assert len(FakeClient.made) == 1
 
 
-def test_stopping_while_the_old_client_still_stops_makes_no_new_one(world: StartedConnection) -> None:
+def test_stopping_while_the_old_client_still_stops_makes_no_new_one(world: World) -> None:
     world.online()
     world.client.on_lost(LOST, TAKEN_OVER)
     stopped: list[bool] = []
