@@ -26,8 +26,8 @@ LEFT_TO_DO = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 @cache
 def tracked() -> tuple[str, ...]:
-    """Names of the files that git knows, or would add."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    """Names of the files that git knows."""
+    command = ["git", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return tuple(sorted(name for name in listed.split("\0") if name and (ROOT / name).is_file()))
 
