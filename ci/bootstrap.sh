@@ -12,7 +12,7 @@ elapsed() { echo $(($(date +%s) - start)); }
 
 target=${1:?a target of the Makefile}
 case $target in
-check | format | unit | parts | docs | binary | binaries) list=check ;;
+check | format | unit | parts | sim | docs | binary | binaries) list=check ;;
 *) list=dev ;;
 esac
 
