@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-# Brings what demo and tests need: Debian/Ubuntu packages, and a virtual environment with the pinned Python packages.
-# Usage: ci/bootstrap.sh demo|test [PACKAGE ...]   (further Debian packages, as toolchains/ needs them)
+# Brings what one target of the Makefile needs: Debian/Ubuntu packages (ci/needs.txt), and .venv with pinned Python packages.
+# Usage: ci/bootstrap.sh TARGET
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,31 +10,22 @@ say() { printf 'bootstrap: %s\n' "$*"; }
 start=$(date +%s)
 elapsed() { echo $(($(date +%s) - start)); }
 
-what=${1:?demo or test}
-shift
-packages="$*"
-need() { # need COMMAND PACKAGE: the package is wanted where the command is missing
-    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 || packages="$packages $2"
-}
+target=${1:?a target of the Makefile}
+case $target in
+check | format | unit | parts | sim | docs | binary | binaries) list=check ;;
+*) list=dev ;;
+esac
+
+packages=""
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
     packages="$packages python3"
 fi
 python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || packages="$packages python3-venv"
-if [ "$what" = test ]; then
-    need mosquitto mosquitto
-    need busybox busybox-static
-    need ip iproute2
-    need iptables iptables
-    need ps procps
-    need openssl openssl
-    need strace strace
-    need dnsmasq dnsmasq-base
-    need curl curl
-    need wget wget
-    need git git
-    need gcc "gcc libc6-dev"
-    need qemu-arm-static qemu-user-static
-fi
+while read -r program names targets; do
+    case $program in '#'* | '') continue ;; esac
+    case " $targets test " in *" $target "*) ;; *) continue ;; esac
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null 2>&1 || packages="$packages $(echo "$names" | tr , ' ')"
+done <ci/needs.txt
 
 missing=""
 for package in $packages; do
@@ -62,16 +53,24 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     exit 1
 }
 
-stamp=$(sha256sum <requirements/dev.txt | cut -c1-16)-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
-    say "making .venv with the pinned Python packages (about half a minute)"
-    rm -rf .venv
-    python3 -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt 2>&1 | grep -v '^WARNING: Location' || true
-    .venv/bin/python -c 'import awscrt, orjson, ministack, pytest' || {
-        say "pip could not install requirements/dev.txt, see above"
+# .venv/stamp says which list is installed. check.txt is a part of dev.txt, so the larger one serves for both, and is
+# installed over the smaller one.
+version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+stamp() { echo "$(sha256sum <"requirements/$1.txt" | cut -c1-16)-$version"; }
+have=$(cat .venv/stamp 2>/dev/null || true)
+if [ "$have" != "$(stamp dev)" ] && [ "$have" != "$(stamp "$list")" ]; then
+    say "installing requirements/$list.txt into .venv (about half a minute)"
+    if [ "$have" != "$(stamp check)" ]; then
+        rm -rf .venv
+        python3 -m venv .venv
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "requirements/$list.txt" 2>&1 | grep -v '^WARNING: Location' || true
+    modules="awscrt, orjson, pytest, mypy"
+    [ "$list" = check ] || modules="$modules, ministack"
+    .venv/bin/python -c "import $modules" || {
+        say "pip could not install requirements/$list.txt, see above"
         exit 1
     }
-    echo "$stamp" >.venv/stamp
+    stamp "$list" >.venv/stamp
 fi
-say "ready ($(elapsed) s)"
+[ "$(elapsed)" = 0 ] || say "ready ($(elapsed) s)"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests, part by part, and says at the end how many ran on what.
 
-Usage: test.py all | lint | unit | sim | build | system [TARGET...]
+Usage: test.py all | check | lint | unit | parts | handlers | localcloud | sim | build | system [TARGET...]
 The system tests run on the source and on every binary in dist/; a binary that is not built is named, with the command
-that builds it. Under CI a missing binary, like a skip that tests/conftest.py does not list, is a failure.
+that builds it. Under CI a missing binary, like a skip that tests/allowed_skips.py does not list, is a failure.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,9 @@ WORKERS = 3
 # The order in which targets begin: those that take longest first, so that nothing long is left for the end.
 SLOWEST_FIRST = ("armv7", "aarch64", "source", "x86_64")
 FAULTS = "tests/system/reliability"
+# Those that run once, whatever is built; again the longest first.
+FOLDERS = ("localcloud", "sim", "handlers", "unit", "parts")
+EXAMPLES = "--hypothesis-profile=full"
 PROGRESS_SECONDS = 30.0
 
 
@@ -102,17 +106,29 @@ def _counts(report: Path) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
-def lint() -> list[Part]:
-    """The linters, each over the whole tree."""
+def quick_lint() -> list[Part]:
+    """The linters that need no more than requirements/check.txt, each over the whole tree."""
     here = Path(sys.executable).parent
-    scripts = _shell_scripts()
     return [
+        Part("mypy", [str(here / "mypy")], pytest=False),
         Part("ruff", [str(here / "ruff"), "check", "."], pytest=False),
         Part("format", [str(here / "ruff"), "format", "--check", "."], pytest=False),
-        Part("mypy", [str(here / "mypy")], pytest=False),
-        Part("pyright", [str(here / "pyright"), "--pythonpath", sys.executable], pytest=False),
-        Part("shellcheck", [str(here / "shellcheck"), *scripts], pytest=False),
     ]
+
+
+def lint() -> list[Part]:
+    """All linters."""
+    here = Path(sys.executable).parent
+    return [
+        *quick_lint(),
+        Part("pyright", [str(here / "pyright"), "--pythonpath", sys.executable], pytest=False),
+        Part("shellcheck", [str(here / "shellcheck"), *_shell_scripts()], pytest=False),
+    ]
+
+
+def check() -> list[Part]:
+    """What a change should pass before anything else."""
+    return [*folder("unit"), *quick_lint()]
 
 
 def _shell_scripts() -> list[str]:
@@ -127,14 +143,9 @@ def _is_shell(path: Path) -> bool:
     return first.startswith(b"#!") and first.rstrip().endswith(b"sh")
 
 
-def unit() -> list[Part]:
-    """Tests of single modules."""
-    return [Part("unit", ["tests/unit"])]
-
-
-def sim() -> list[Part]:
-    """The simulator: crashes after every effect."""
-    return [Part("sim", ["tests/sim"])] if (ROOT / "tests/sim").is_dir() else []
+def folder(name: str, *options: str) -> list[Part]:
+    """The tests of one folder."""
+    return [Part(name, [f"tests/{name}", *options])]
 
 
 def build() -> list[Part]:
@@ -163,10 +174,10 @@ def main(words: list[str]) -> int:
     """Exit status 0 if everything passed."""
     what, targets = (words[0], words[1:]) if words else ("all", [])
     choices: dict[str, Callable[[], list[Part]]] = {
-        "all": lambda: [*lint(), *system([]), *build(), *unit(), *sim()],
+        "all": lambda: [*lint(), *system([]), *build(), *(part for name in FOLDERS for part in folder(name, EXAMPLES))],
+        "check": check,
         "lint": lint,
-        "unit": unit,
-        "sim": sim,
+        **{name: partial(folder, name) for name in FOLDERS},
         "build": build,
         "system": lambda: system(targets),
     }

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wait for a condition with a deadline: the one way the demo and the tests wait."""
+"""Wait for a condition with a deadline: the one way the demo and the tests wait, where no loop has to run meanwhile."""
 
 from __future__ import annotations
 

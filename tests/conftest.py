@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Generator
+from pathlib import Path
 
 import pluggy
 import pytest
@@ -13,6 +14,12 @@ from _pytest.terminal import TerminalReporter
 
 from localcloud.command import TARGETS
 from tests.allowed_skips import is_allowed
+from tests.fakes.examples import register_profiles
+from tests.needs import stop_if_missing
+
+HERE = Path(__file__).parent
+
+register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_UNEXPECTED] = []
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # or no test could stop a process by it
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    stop_if_missing(item.path.relative_to(HERE).parts[0] for item in session.items)
 
 
 _UNEXPECTED = pytest.StashKey[list[str]]()

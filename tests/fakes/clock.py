@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""A loop without descriptors whose clock is moved by hand, a log that is kept, and a configuration of defaults."""
+"""Loops without descriptors, a log that is kept, and a configuration of defaults."""
 
 from __future__ import annotations
 
@@ -11,22 +11,45 @@ from dc.log import Log
 from dc.loop import Loop
 
 
-class FakeLoop(Loop):
-    """`pass_time` fires timers in their order; `armed` are the pending ones by name, in seconds from now."""
+class TimerLoop(Loop):
+    """Deadlines and no descriptors. What derives from it says what time it is, and when the next one has come."""
 
     def __init__(self) -> None:
+        self._order = 0
+        self._deadlines: dict[Hashable, tuple[float, int, Callable[[], None]]] = {}
+
+    def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
+        self._order += 1
+        self._deadlines[name] = (self.now() + seconds, self._order, callback)
+
+    def disarm(self, name: Hashable) -> None:
+        self._deadlines.pop(name, None)
+
+    @property
+    def armed(self) -> dict[Hashable, float]:
+        """The deadlines by name, in seconds from now."""
+        return {name: when - self.now() for name, (when, _, _) in self._deadlines.items()}
+
+    def next_deadline(self) -> float | None:
+        return min(when for when, _, _ in self._deadlines.values()) if self._deadlines else None
+
+    def take_deadline(self) -> tuple[float, Callable[[], None]]:
+        """The next one, and no longer armed; of two at the same moment, the one armed first."""
+        name = min(self._deadlines, key=lambda each: self._deadlines[each][:2])
+        when, _, callback = self._deadlines.pop(name)
+        return when, callback
+
+
+class FakeLoop(TimerLoop):
+    """Its clock is moved by `pass_time`, which fires what becomes due, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.time = 1000.0
-        self._due: dict[Hashable, tuple[float, Callable[[], None]]] = {}
         self.stopped = False
 
     def now(self) -> float:
         return self.time
-
-    def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
-        self._due[name] = (self.time + seconds, callback)
-
-    def disarm(self, name: Hashable) -> None:
-        self._due.pop(name, None)
 
     def post(self, callback: Callable[..., None], *arguments: object) -> None:
         callback(*arguments)
@@ -34,34 +57,34 @@ class FakeLoop(Loop):
     def stop(self) -> None:
         self.stopped = True
 
-    @property
-    def armed(self) -> dict[Hashable, float]:
-        return {name: when - self.time for name, (when, _) in self._due.items()}
-
     def pass_time(self, seconds: float) -> None:
         end = self.time + seconds
-        while self._due:
-            name = min(self._due, key=lambda each: self._due[each][0])
-            when, callback = self._due[name]
-            if when > end:
-                break
-            del self._due[name]
+        while (due := self.next_deadline()) is not None and due <= end:
+            when, callback = self.take_deadline()
             self.time = max(self.time, when)
             callback()
         self.time = end
 
 
-class KeptLog(Log):
-    """`lines`: level and text, in order."""
+class HandedLog(Log):
+    """Hands every line to `take(level, text)`."""
 
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
+    def __init__(self, take: Callable[[str, str], None]) -> None:
+        self._take = take
 
     def enabled(self, level: str) -> bool:
         return True
 
     def write(self, level: str, part: str, text: str) -> None:
-        self.lines.append((level, text))
+        self._take(level, text)
+
+
+class KeptLog(HandedLog):
+    """`lines`: level and text, in order."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+        super().__init__(lambda level, text: self.lines.append((level, text)))
 
 
 def defaults(**changes: object) -> Config:

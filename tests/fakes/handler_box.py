@@ -13,9 +13,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from localcloud.waiting import wait_until
 
 SOURCE = Path(__file__).resolve().parents[2] / "sample-job-handlers"
 HANDLERS = {
@@ -46,14 +47,6 @@ def tool(name: str) -> str:
     return found
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    """Waits for the condition; fails after the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"not within {DEADLINE} s: {what}"
-        time.sleep(0.01)
-
-
 def let_go(gate: Path) -> None:
     """Lets the fake that reads from this pipe go on; fails when none does, because it was ended."""
     opened: list[int] = []
@@ -65,12 +58,12 @@ def let_go(gate: Path) -> None:
             assert error.errno == errno.ENXIO
         return bool(opened)
 
-    until(reader_is_there, f"somebody reads from {gate}")
+    wait_until(reader_is_there, DEADLINE, f"somebody to read from {gate}")
     os.write(opened[0], b"go\n")
     os.close(opened[0])
 
 
-class World:
+class HandlerBox:
     """A device: a handler folder, a PATH with fakes only, a state folder, and the record of what was called.
 
     `applets`: names that the BusyBox shell may take from BusyBox itself.

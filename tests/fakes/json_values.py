@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import random
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -35,3 +36,20 @@ _JUNK: tuple[object, ...] = (
 def junk(dice: random.Random) -> object:
     """A value that is likely to be wrong where it is put."""
     return copy.deepcopy(dice.choice(_JUNK))
+
+
+def break_one_place(dice: random.Random, node: Any) -> None:
+    """Walk to a random place and put something else there, or take it away."""
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            return
+        key = dice.choice(keys)
+        if isinstance(node[key], (dict, list)) and node[key] and dice.random() < 0.7:
+            node = node[key]
+            continue
+        if dice.random() < 0.2:
+            del node[key]
+        else:
+            node[key] = junk(dice)
+        return

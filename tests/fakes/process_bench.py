@@ -20,7 +20,7 @@ DEADLINE = 30.0
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "AWS_IOT_JOB_ID": "unit-test", "AWS_IOT_JOB_EXECUTION_NUMBER": "7"}
 
 
-class World:
+class ProcessBench:
     """`run` and `start` a command; `seen` is what was shown for the log, stream and chunk, unless `keep` is false."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class World:
         self.child_changed = self.process.child_changed
         return self.process.start(command)
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
+    def run_until(self, condition: Callable[[], object], what: str) -> None:
         """Run the loop until the condition holds; fails after the deadline."""
         end = time.monotonic() + DEADLINE
 
@@ -72,7 +72,7 @@ class World:
 
     def finish(self) -> StepResult:
         """Wait for the one result; anything that would come later is a failure."""
-        self.until(lambda: self.results, "the step's end")
+        self.run_until(lambda: self.results, "the step's end")
         (result,) = self.results
         self.results.clear()
         return result
@@ -84,10 +84,10 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """A World whose process and descriptors are gone afterwards."""
+def process_bench() -> Iterator[ProcessBench]:
+    """A ProcessBench whose process and descriptors are gone afterwards."""
     before = signal.getsignal(signal.SIGCHLD)
-    made = World()
+    made = ProcessBench()
     try:
         yield made
     finally:

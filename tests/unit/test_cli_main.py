@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,77 +16,9 @@ import pytest
 import dc.client
 from dc import cli, commands, features, stdio
 from dc.config import load
-from dc.config.model import SETTINGS, Config
+from dc.config.model import SETTINGS
 from dc.version import VERSION
-
-ROOT = Path(__file__).parents[2]
-KEY = "-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----\n"
-CERT = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n"
-# What reading the configuration may load besides the interpreter's own start (measured on CPython 3.11).
-DAEMON_MODULES = {
-    "__future__",
-    "_datetime",
-    "dc",
-    "dc.cli",
-    "dc.commands",
-    "dc.config",
-    "dc.config.checks",
-    "dc.config.convert",
-    "dc.config.derive",
-    "dc.config.file",
-    "dc.config.flags",
-    "dc.config.load",
-    "dc.config.model",
-    "dc.config.paths",
-    "dc.config.problems",
-    "dc.config.rules",
-    "dc.features",
-    "dc.jsonlib",
-    "dc.stdio",
-    "orjson",
-    "orjson.orjson",
-}
-
-
-class Program:
-    """A home folder with a usable configuration, and the program called in it."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder = folder
-        self.capture = capture
-        folder.chmod(0o700)
-        own = folder / ".aws-iot-device-client"
-        own.mkdir(mode=0o700)
-        for name, text in (("key.pem", KEY), ("cert.pem", CERT)):
-            (own / name).write_text(text)
-            (own / name).chmod(0o600)
-        self.file = own / "aws-iot-device-client.conf"
-        self.settings: dict[str, object] = {
-            "endpoint": "h:8883",
-            "cert": str(own / "cert.pem"),
-            "key": str(own / "key.pem"),
-            "thing-name": "t",
-        }
-        self.write()
-        self.environ = {"HOME": str(folder)}
-        self.out = self.err = ""
-        self.started: list[Config] = []
-        self.warnings: Sequence[str] = ()
-
-    def write(self, **more: object) -> None:
-        self.file.write_text(json.dumps(self.settings | more))
-        self.file.chmod(0o640)
-
-    def __call__(self, *arguments: str) -> int:
-        status = cli.main(["aws-iot-device-client", *arguments], self.environ)
-        self.out, self.err = self.capture.readouterr()
-        return status
-
-    def run(self, config: Config, warnings: Sequence[str]) -> int:
-        """Stands in for the agent."""
-        self.started.append(config)
-        self.warnings = warnings
-        return 7
+from tests.fakes.program import Program
 
 
 @pytest.fixture
@@ -301,23 +231,3 @@ def test_output_that_no_one_reads_is_no_failure(program: Program) -> None:
 def test_names_that_are_not_utf_8_are_printed_escaped(program: Program) -> None:
     assert program("--config-file", os.fsdecode(b"/no/\xff.conf")) == 1
     assert "/no/\\udcff.conf: no such file" in program.err
-
-
-def test_python_m_dc_is_the_program(program: Program) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dc", "--check-config"], cwd=ROOT, env=program.environ, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("The configuration is usable.\n")
-
-
-def test_reading_the_configuration_loads_no_module_beyond_the_list(program: Program) -> None:
-    code = (
-        "import sys; before = set(sys.modules); import os; from dc import cli; from dc.config import flags;"
-        "problems = cli.Problems(); cli._configure(flags.parse([]), os.environ, problems);"
-        "assert not problems.errors, problems.errors;"
-        "print(*sorted(set(sys.modules) - before))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=program.environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) - DAEMON_MODULES == set()

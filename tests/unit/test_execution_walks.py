@@ -7,19 +7,20 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.core import events as fx
 from dc.jobs.core.execution import Execution
 from dc.jobs.core.state import CLAIMING, ENDED, REPORTING, RUNNING, STOPPING
+from tests.fakes.examples import examples
 from tests.fakes.executions import DOCUMENTS, RESULTS, TERMINAL
 
 STEPS_OF_A_WALK = 40
 STEPS_TO_AN_END = 60
 
 
-class World:
+class Surroundings:
     """The cloud's side of one execution, and the shell's: timers, the step's process, requests on their way."""
 
     def __init__(self, dice: random.Random, duplicates: bool) -> None:
@@ -130,7 +131,7 @@ class World:
         self.give(fx.STEP_ENDED, self.dice.choice(RESULTS))
 
 
-def possible(w: World) -> list[str]:
+def possible(w: Surroundings) -> list[str]:
     e, names = w.e, ["meddle", "doubt", "connect"]
     names += ["answer"] * 4 if w.mail else []
     names += ["deliver"] * 4 if w.answers else []
@@ -142,7 +143,7 @@ def possible(w: World) -> list[str]:
     return names + (["stop", "cut_off"] if w.dice.random() < 0.1 else [])
 
 
-def act(w: World, name: str) -> None:
+def act(w: Surroundings, name: str) -> None:
     if name == "answer":
         w.answer(honest=False)
     elif name == "deliver":
@@ -166,7 +167,7 @@ def act(w: World, name: str) -> None:
         w.give({"stop": fx.STOP, "cut_off": fx.CUT_OFF, "doubt": fx.DOUBT}[name])
 
 
-def settle(w: World) -> None:
+def settle(w: Surroundings) -> None:
     """From here on the network is well, the cloud answers, and every process ends."""
     if not w.e.online and w.e.state != ENDED:
         w.connect(True)
@@ -188,9 +189,9 @@ def settle(w: World) -> None:
     raise AssertionError(f"no end within {STEPS_TO_AN_END} answers; {w.e.state}, version {w.e.version} of {w.version}")
 
 
-def walk(seed: int, duplicates: bool = False) -> World:
+def walk(seed: int, duplicates: bool = False) -> Surroundings:
     dice = random.Random(seed)
-    w = World(dice, duplicates)
+    w = Surroundings(dice, duplicates)
     if dice.random() < 0.1:
         w.give(fx.REFUSE, "$: must be an object")
     else:
@@ -203,7 +204,7 @@ def walk(seed: int, duplicates: bool = False) -> World:
     return w
 
 
-def assert_truthful(w: World) -> None:
+def assert_truthful(w: Surroundings) -> None:
     assert not w.process
     assert len(w.terminal_sent) <= 1, "two different ends were reported"
     assert w.runs == sorted(set(w.runs)), "a step ran twice, or out of order"
@@ -215,13 +216,13 @@ def assert_truthful(w: World) -> None:
         assert w.status in ("QUEUED", "IN_PROGRESS") or w.e.status == w.status
 
 
-@settings(max_examples=2500, deadline=None)
+@examples(2500)
 @given(st.integers(0, 2**64 - 1))
 def test_every_walk_ends_with_one_truthful_status(seed: int) -> None:
     assert_truthful(walk(seed))
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.integers(0, 2**64 - 1))
 def test_an_answer_that_is_delivered_twice_counts_once(seed: int) -> None:
     assert_truthful(walk(seed, duplicates=True))

@@ -50,7 +50,7 @@ class FakeDisk(Disk):
         self.content = data
 
 
-class World:
+class StartedAgent:
     """An agent that was just started. `journalled`: what an earlier one has written down."""
 
     def __init__(self, journalled: dict[str, object] | None = None, broken: bool = False, **config: object) -> None:
@@ -153,7 +153,7 @@ def test_status_details_of_any_form_are_taken() -> None:
 def test_the_cloud_is_believed_where(
     journalled: dict[str, object] | None, broken: bool, details: dict[str, str]
 ) -> None:
-    world = World(journalled, broken)
+    world = StartedAgent(journalled, broken)
     world.take(OPERATION, details)
     world.accept()
     assert world.environments[0]["AWS_IOT_JOB_ATTEMPT"] == "2"
@@ -161,14 +161,14 @@ def test_the_cloud_is_believed_where(
 
 def test_a_journal_that_was_kept_is_believed_rather_than_the_cloud() -> None:
     """The claim was accepted, and the agent ended before it started anything."""
-    world = World({})
+    world = StartedAgent({})
     world.take(OPERATION, INTERRUPTED)
     world.accept()
     assert world.environments[0]["AWS_IOT_JOB_ATTEMPT"] == "1"
 
 
 def test_without_a_journal_interrupted_jobs_fail_where_that_is_wanted() -> None:
-    world = World(broken=True, jobs_on_interrupted="fail")
+    world = StartedAgent(broken=True, jobs_on_interrupted="fail")
     world.take(OPERATION, INTERRUPTED)
     assert (world.updates[0]["status"], world.updates[0]["statusDetails"]["reason"]) == (
         "FAILED",
@@ -177,20 +177,20 @@ def test_without_a_journal_interrupted_jobs_fail_where_that_is_wanted() -> None:
 
 
 def test_without_a_journal_attempts_have_their_bound() -> None:
-    world = World(broken=True)
+    world = StartedAgent(broken=True)
     world.take(OPERATION, {"resume": f"step 1 attempt 3 boot {boot_id()}"})
     assert [update["status"] for update in world.updates] == ["FAILED"]
 
 
 def test_without_a_journal_a_reboot_is_done_when_the_board_is_back() -> None:
-    world = World(broken=True)
+    world = StartedAgent(broken=True)
     world.take(REBOOT, BEFORE_THE_REBOOT)
     world.accept()
     assert world.order == [f"IN_PROGRESS step 3 attempt 1 boot {boot_id()}", "run two"]
 
 
 def test_a_step_that_reboots_is_told_before_it_starts() -> None:
-    world = World({})
+    world = StartedAgent({})
     world.take(REBOOT)
     world.accept()
     world.desk.event(fx.STEP_ENDED, ended())
@@ -205,7 +205,7 @@ def test_a_step_that_reboots_is_told_before_it_starts() -> None:
 
 @pytest.mark.parametrize(("broken", "updates"), [(False, 1), (True, 2)])
 def test_each_step_is_told_only_where_the_journal_can_not_be_written(broken: bool, updates: int) -> None:
-    world = World({}, broken=broken)
+    world = StartedAgent({}, broken=broken)
     world.take(TWO)
     world.accept()
     world.desk.event(fx.STEP_ENDED, ended())
@@ -213,7 +213,7 @@ def test_each_step_is_told_only_where_the_journal_can_not_be_written(broken: boo
 
 
 def test_all_that_can_be_told_at_once_is_not_more_than_the_cloud_takes() -> None:
-    world = World({}, broken=True)
+    world = StartedAgent({}, broken=True)
     world.runner.progress = {f"key-{number}": "v" for number in range(PROGRESS_KEYS)}
     world.runner.last_line = lambda: b"a line"
     world.take(TWO)
@@ -234,13 +234,13 @@ def test_what_the_cloud_knows_of_may_have_left_processes(
         return False
 
     monkeypatch.setattr(strays, "end", end)
-    World(journalled, jobs_on_interrupted="fail").take(OPERATION, INTERRUPTED)
+    StartedAgent(journalled, jobs_on_interrupted="fail").take(OPERATION, INTERRUPTED)
     assert any("AWS_IOT_JOB_ID=job" in marks for marks in marked) == ended_first
 
 
 def test_a_state_folder_whose_name_is_no_text_stops_no_job() -> None:
     """As it comes from HOME or a flag in another encoding."""
-    world = World({}, broken=True)
+    world = StartedAgent({}, broken=True)
     world.journal.path = "/state-\udcff/jobs.journal"
     world.take(OPERATION)
     assert "/state- /jobs.journal" in world.updates[0]["statusDetails"]["journal"]

@@ -29,7 +29,7 @@ class NoDisk(Disk):
         return
 
 
-class World:
+class RunningExecution:
     """An execution of several steps whose first is running; `published` are the updates in order."""
 
     def __init__(self) -> None:
@@ -66,13 +66,13 @@ class World:
 
 
 def test_a_short_step_sends_none() -> None:
-    world = World()
+    world = RunningExecution()
     world.answer_all(PROGRESS_SECONDS - 1)
     assert world.published == []
 
 
 def test_a_long_step_says_every_30_seconds_how_far_it_is() -> None:
-    world = World()
+    world = RunningExecution()
     world.desk.event(fx.STEP_ENDED, ended(0))
     world.published.clear()
     world.answer_all(100)
@@ -87,7 +87,7 @@ def test_a_long_step_says_every_30_seconds_how_far_it_is() -> None:
 
 
 def test_what_a_handler_tells_is_shown_soon_but_not_line_by_line() -> None:
-    world = World()
+    world = RunningExecution()
     for percent in range(60):
         world.runner.progress = {"percent": str(percent)}
         world.runner.progressed()
@@ -100,7 +100,7 @@ def test_what_a_handler_tells_is_shown_soon_but_not_line_by_line() -> None:
 
 def test_a_progress_update_never_overtakes_one_that_waits_for_its_answer() -> None:
     """Else the versions of the two would clash."""
-    world = World()
+    world = RunningExecution()
     world.loop.pass_time(PROGRESS_SECONDS)
     assert len(world.published) == 1
     world.loop.pass_time(5)
@@ -110,14 +110,14 @@ def test_a_progress_update_never_overtakes_one_that_waits_for_its_answer() -> No
 
 
 def test_the_final_report_does_not_wait_for_progress() -> None:
-    world = World()
+    world = RunningExecution()
     world.loop.pass_time(PROGRESS_SECONDS)
     world.desk.event(fx.STEP_ENDED, ended(1, err="bad\n"))
     assert [update["status"] for update in world.published] == ["IN_PROGRESS", "FAILED"]
 
 
 def test_no_progress_is_sent_after_the_end() -> None:
-    world = World()
+    world = RunningExecution()
     world.desk.event(fx.STEP_ENDED, ended(1))
     world.desk.event(fx.ACCEPTED)
     world.published.clear()

@@ -5,25 +5,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from dc.jobs.core import messages
 from dc.jobs.core.messages import Accepted, MessageError, Nothing, Offer, Refused, decode
-
-THING = "board-7"
-PREFIX = f"$aws/things/{THING}/jobs/"
-EXECUTION: dict[str, Any] = {
-    "jobId": "run-foo",
-    "status": "QUEUED",
-    "queuedAt": 1700000000,
-    "lastUpdatedAt": 1700000000,
-    "versionNumber": 3,
-    "executionNumber": 2,
-    "approximateSecondsBeforeTimedOut": 59,
-    "jobDocument": {"operation": "echo"},
-}
+from tests.fakes.job_messages import EXECUTION, PREFIX, THING
 
 
 def decoded(topic: str, body: object) -> Offer | Nothing | Accepted | Refused:

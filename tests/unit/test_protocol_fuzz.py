@@ -9,14 +9,15 @@ import random
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.core import messages
 from dc.jobs.core.messages import Accepted, MessageError, Nothing, Offer, Refused, decode
-from tests.fakes.json_values import JSON, junk
-from tests.unit.test_document_fuzz import OPERATION, break_one_place, checked
-from tests.unit.test_protocol import EXECUTION, PREFIX, THING
+from tests.fakes.document_fuzz import OPERATION, checked
+from tests.fakes.examples import examples
+from tests.fakes.job_messages import EXECUTION, PREFIX, THING
+from tests.fakes.json_values import JSON, break_one_place, junk
 
 TOPICS = (
     "start-next/accepted",
@@ -50,14 +51,14 @@ def seen(topic: str, payload: bytes) -> None:
         assert all(isinstance(text, str) for text in (message.code, message.message, message.status))
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.text(max_size=20), st.binary(max_size=40))
 def test_any_topic_and_any_bytes(topic: str, payload: bytes) -> None:
     seen(topic, payload)
     seen(PREFIX + topic, payload)
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(st.sampled_from(TOPICS), JSON)
 def test_any_json_on_every_topic(topic: str, body: object) -> None:
     seen(PREFIX + topic, orjson.dumps(body))
@@ -66,7 +67,7 @@ def test_any_json_on_every_topic(topic: str, body: object) -> None:
     seen(PREFIX + topic, orjson.dumps({"clientToken": body, "code": body, "executionState": body}))
 
 
-@settings(max_examples=4000, deadline=None)
+@examples(4000)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_message_with_a_few_places_broken(seed: int) -> None:
     dice = random.Random(seed)
@@ -78,7 +79,7 @@ def test_a_good_message_with_a_few_places_broken(seed: int) -> None:
     seen(PREFIX + dice.choice(TOPICS), orjson.dumps(made))
 
 
-@settings(max_examples=4000, deadline=None)
+@examples(4000)
 @given(st.integers(0, 2**64 - 1))
 def test_a_good_message_with_bytes_changed_cut_or_repeated(seed: int) -> None:
     dice = random.Random(seed)

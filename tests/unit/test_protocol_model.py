@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.core import details, messages
 from dc.jobs.core.tail import Tail
+from tests.fakes.examples import examples
+from tests.fakes.printed_text import TEXT
 from tests.system.harness.contract import message_errors
-from tests.unit.test_report import TEXT
 
 THING, JOB = "board-7", "run-foo"
 STATUSES = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
@@ -54,7 +55,7 @@ def test_the_judge_is_awake() -> None:
     assert update_errors(messages.update_request("FAILED", {str(n): "x" for n in range(11)}, 0, 0, "t"))
 
 
-@settings(max_examples=700, deadline=None)
+@examples(700)
 @given(
     st.sampled_from(STATUSES),
     TEXT,

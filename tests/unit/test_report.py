@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dc.jobs.core.details import (
@@ -25,29 +24,10 @@ from dc.jobs.core.details import (
     reduced,
 )
 from dc.jobs.core.tail import Tail
+from tests.fakes.examples import examples
+from tests.fakes.printed_text import TEXT, in_c, naive_clean, units
 
 KEY = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-# ECMA-48 in one pattern: CSI; the strings OSC, DCS, SOS, PM, APC; every other escape.
-ESCAPE = re.compile(r"\x1b\[[ -?]*[@-~]?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*.?", re.DOTALL)
-# Characters that matter more than others: controls, pieces of escapes, astral ones, separators, category C of all kinds.
-SPICE = st.sampled_from(
-    "\x1b\x1b[]PX^_\\\x07\x9b\r\n\t\0mK;1 ?é✓\U0001f600\U0001f468\u200d\u200b\ufeff\u00ad\ue000\U000e0001\u2028\xa0\x85"
-)
-TEXT = st.text(SPICE | st.characters(), max_size=60)
-
-
-def units(text: str) -> int:
-    """Length in UTF-16 units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def in_c(character: str) -> bool:
-    return unicodedata.category(character).startswith("C")
-
-
-def naive_clean(text: str) -> str:
-    text = ESCAPE.sub("", text).replace("\r\n", "\n")
-    return "".join(c if c in "\n\t" or not in_c(c) else " " for c in text)
 
 
 def printed(data: bytes) -> str:
@@ -65,7 +45,7 @@ def assert_accepted_by_aws(pairs: dict[str, str], newlines: bool) -> None:
         assert not forbidden, f"{key}: {forbidden!r}"
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(TEXT)
 @example("\x1b")
 @example("\x1b[")
@@ -94,7 +74,7 @@ def test_what_a_terminal_would_interpret_is_taken_out(raw: str, shown: str) -> N
     assert clean(raw) == shown
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.binary(max_size=120) | TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")), TEXT, TEXT)
 def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reason: str, step: str) -> None:
     pairs = details(reason, printed(data * 40), printed(data), {"step": step * 40})
@@ -107,7 +87,7 @@ def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reaso
     }
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(TEXT, st.integers(0, 40))
 def test_a_cut_keeps_as_many_whole_characters_as_fit(text: str, limit: int) -> None:
     ends = [text[i:] for i in range(len(text) + 1) if units(text[i:]) <= limit]

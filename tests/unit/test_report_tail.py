@@ -7,12 +7,13 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.core.details import clean, output
 from dc.jobs.core.tail import TAIL_BYTES, Tail
-from tests.unit.test_report import TEXT, naive_clean, units
+from tests.fakes.examples import examples
+from tests.fakes.printed_text import TEXT, naive_clean, units
 
 PIECES = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 
@@ -35,7 +36,7 @@ def naive_end(text: str) -> str:
     return text[start:]
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(TEXT.filter(lambda text: "\x1b" not in text), st.sampled_from([1, 2, 30, 900]), PIECES)
 def test_any_text_in_any_pieces_shows_the_end_of_the_whole(text: str, times: int, sizes: list[int]) -> None:
     text = text.encode("utf-8", "replace").decode() * times
@@ -44,7 +45,7 @@ def test_any_text_in_any_pieces_shows_the_end_of_the_whole(text: str, times: int
     assert output(tail) == naive_end(naive_clean(text))
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(st.binary(max_size=80), st.sampled_from([1, 3, 400]), PIECES)
 def test_any_bytes_in_any_pieces_are_counted_and_bounded(data: bytes, times: int, sizes: list[int]) -> None:
     data *= times
@@ -56,7 +57,7 @@ def test_any_bytes_in_any_pieces_are_counted_and_bounded(data: bytes, times: int
     assert units(output(tail)) <= 1024
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.binary(max_size=60), max_size=4), st.sampled_from([1, 500]))
 def test_streams_that_follow_each_other_are_one_tail(streams: list[bytes], times: int) -> None:
     joined, whole = Tail(), Tail()

@@ -18,8 +18,9 @@ from dc.jobs.core.outcome import StepResult
 from dc.jobs.journal import Journal
 from dc.jobs.run import strays
 from dc.jobs.run.runner import Runner
+from tests.fakes.clock import HandedLog
 from tests.sim.simulator.board import Process
-from tests.sim.simulator.loop import SimLog, SimLoop
+from tests.sim.simulator.loop import SimLoop
 from tests.sim.simulator.network import THING
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class SimRunner(Runner):
 class SimClient:
     """What the feature sees of the base client."""
 
-    def __init__(self, world: World, loop: SimLoop, log: SimLog) -> None:
+    def __init__(self, world: World, loop: SimLoop, log: HandedLog) -> None:
         self.config = world.config
         self.loop = loop
         self.log = log
@@ -122,7 +123,7 @@ class Agent:
         self.stopping = False
         self.loop = SimLoop(world.events)
         self.runner = SimRunner(world, self.loop, life)
-        client = SimClient(world, self.loop, SimLog(world.logged))
+        client = SimClient(world, self.loop, HandedLog(world.logged))
         journal = Journal(STATE, world.disk)
         self.feature = feature.JobsFeature(cast("Client", client), runner=self.runner, journal=journal)
 

@@ -17,16 +17,16 @@ from dc.jobs.core.outcome import HandlerError
 from dc.jobs.run import users
 from dc.jobs.run.command import Command
 from dc.jobs.run.handlers import Handlers
-from tests.fakes.process_bench import ENV, World, world
-from tests.unit.test_handlers import JOB, Device, step
+from tests.fakes.handler_folder import JOB, Device, step
+from tests.fakes.process_bench import ENV, ProcessBench, process_bench
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 OTHER = "nobody"
 
 
 @pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
+def bench() -> Iterator[ProcessBench]:
+    with process_bench() as made:
         yield made
 
 
@@ -40,10 +40,10 @@ def command_for(user: str, line: str) -> Command:
 
 
 @ROOT_ONLY
-def test_root_becomes_the_user_with_its_groups_and_can_not_come_back(w: World) -> None:
+def test_root_becomes_the_user_with_its_groups_and_can_not_come_back(bench: ProcessBench) -> None:
     entry = pwd.getpwnam(OTHER)
     text = output(
-        w.run(command_for(OTHER, "grep,-E,^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm),/proc/self/status")).stdout
+        bench.run(command_for(OTHER, "grep,-E,^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm),/proc/self/status")).stdout
     )
     lines = {name: value.split() for name, value in (line.split(":") for line in text.splitlines())}
     groups = sorted(os.getgrouplist(OTHER, entry.pw_gid))
@@ -55,36 +55,36 @@ def test_root_becomes_the_user_with_its_groups_and_can_not_come_back(w: World) -
 
 
 @ROOT_ONLY
-def test_the_users_environment_names_the_user_and_keeps_the_jobs_variables(w: World) -> None:
+def test_the_users_environment_names_the_user_and_keeps_the_jobs_variables(bench: ProcessBench) -> None:
     entry = pwd.getpwnam(OTHER)
-    made = dict(line.split("=", 1) for line in output(w.run(command_for(OTHER, "env")).stdout).splitlines())
+    made = dict(line.split("=", 1) for line in output(bench.run(command_for(OTHER, "env")).stdout).splitlines())
     assert (made["USER"], made["LOGNAME"], made["HOME"]) == (OTHER, OTHER, entry.pw_dir)
     assert made["AWS_IOT_JOB_ID"] == JOB["AWS_IOT_JOB_ID"]
 
 
 @ROOT_ONLY
-def test_arguments_and_status_pass_through(w: World) -> None:
-    result = w.run(
+def test_arguments_and_status_pass_through(bench: ProcessBench) -> None:
+    result = bench.run(
         command_for(OTHER, r"sh,-c,printf '%s|' \"$@\" \; exit 5,sh,a b,%20,é".replace(r"\;", ";").replace(r"\"", '"'))
     )
     assert (result.status, output(result.stdout)) == (5, "a b|%20|é|")
 
 
 @ROOT_ONLY
-def test_a_program_the_user_may_not_execute_is_not_run(w: World, device: Device) -> None:
+def test_a_program_the_user_may_not_execute_is_not_run(bench: ProcessBench, device: Device) -> None:
     device.bin.chmod(0o755)
     program = device.put(device.bin, "only-root", 0o700)
-    result = w.run(command_for(OTHER, program))
+    result = bench.run(command_for(OTHER, program))
     assert result.status == 127
     assert f'cannot execute {program} as user "{OTHER}": Permission denied' in output(result.stderr)
 
 
 @ROOT_ONLY
-def test_a_user_that_vanished_between_check_and_start_fails_closed(w: World, device: Device) -> None:
+def test_a_user_that_vanished_between_check_and_start_fails_closed(bench: ProcessBench, device: Device) -> None:
     witness = device.root / "witness"
     command = command_for(OTHER, f"touch,{witness}")
     argv = tuple("no-such-user" if word == OTHER else word for word in command.argv)
-    result = w.run(Command(command.program, argv, command.env))
+    result = bench.run(Command(command.program, argv, command.env))
     assert result.status == 126
     assert 'cannot become user "no-such-user"' in output(result.stderr)
     assert not witness.exists()
@@ -114,13 +114,13 @@ def test_another_agent_than_root_without_sudo_fails_with_the_reason(monkeypatch:
         users.as_user(OTHER, "/bin/id", ("id",), "/nonexistent")
 
 
-def test_a_handler_runs_as_the_agents_user_and_is_told_the_name(w: World, device: Device) -> None:
+def test_a_handler_runs_as_the_agents_user_and_is_told_the_name(bench: ProcessBench, device: Device) -> None:
     path = device.jobs / "h.sh"
     path.write_text('#!/bin/sh\necho "$(id -un) $1 $2"\n')
     path.chmod(0o700)
     device.environ["PATH"] = ENV["PATH"]
     command = device.command(step("runHandler", OTHER, handler="h.sh", args=["x"], path="default"))
-    assert output(w.run(command).stdout) == f"{pwd.getpwuid(os.geteuid()).pw_name} {OTHER} x\n"
+    assert output(bench.run(command).stdout) == f"{pwd.getpwuid(os.geteuid()).pw_name} {OTHER} x\n"
 
 
 def test_the_user_of_these_tests_exists() -> None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dc.jobs.run import strays
+from localcloud.waiting import wait_until
 
 MARKED = ("AWS_IOT_THING_NAME=leftover-thing", f"AWS_IOT_JOB_ID=job-{os.getpid()}", "AWS_IOT_JOB_EXECUTION_NUMBER=1")
+DEADLINE = 20.0
 ENV = dict(variable.split("=", 1) for variable in MARKED)
 
 
@@ -30,15 +31,9 @@ class Left:
             ["/bin/sh", "-c", f"{script}"], env={"PATH": os.environ["PATH"], **ENV, **env}, start_new_session=True
         )
         self.processes.append(process)
-        self.until(lambda: process.pid in strays.find((f"AWS_IOT_JOB_ID={(ENV | env)['AWS_IOT_JOB_ID']}",)))
+        job = (f"AWS_IOT_JOB_ID={(ENV | env)['AWS_IOT_JOB_ID']}",)
+        wait_until(lambda: process.pid in strays.find(job), DEADLINE, "the marked process")
         return process.pid
-
-    def until(self, condition: object) -> None:
-        assert callable(condition)
-        end = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < end
-            time.sleep(0.01)
 
     def status(self, pid: int) -> int:
         return next(process for process in self.processes if process.pid == pid).wait(20)
@@ -71,7 +66,7 @@ def test_an_hour_of_grace_does_not_hold_the_agent_for_an_hour(
     monkeypatch.setattr(strays, "MAX_GRACE", 0.1)
     ready = tmp_path / "ready"
     pid = left.start(f"trap '' TERM; : > {ready}; while :; do sleep 0.01; done")
-    left.until(ready.exists)
+    wait_until(ready.exists, DEADLINE, "the handler to be ready")
     assert strays.end(MARKED, 3600.0)
     assert left.status(pid) == -signal.SIGKILL
 
@@ -79,7 +74,7 @@ def test_an_hour_of_grace_does_not_hold_the_agent_for_an_hour(
 def test_it_may_tidy_up_within_the_grace(left: Left, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     pid = left.start(f"trap 'sleep 0.1; exit 7' TERM; : > {ready}; while :; do sleep 0.01; done")
-    left.until(ready.exists)
+    wait_until(ready.exists, DEADLINE, "the handler to be ready")
     assert strays.end(MARKED, 20.0)
     assert left.status(pid) == 7
 
@@ -87,7 +82,7 @@ def test_it_may_tidy_up_within_the_grace(left: Left, tmp_path: Path) -> None:
 def test_what_ignores_sigterm_is_killed_after_the_grace(left: Left, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     pid = left.start(f"trap '' TERM; : > {ready}; while :; do sleep 0.01; done")
-    left.until(ready.exists)
+    wait_until(ready.exists, DEADLINE, "the handler to be ready")
     assert strays.end(MARKED, 0.1)
     assert left.status(pid) == -signal.SIGKILL
 
@@ -119,7 +114,7 @@ def test_a_zombie_is_nothing_that_lives(left: Left) -> None:
     """Its parent may never look; waiting for that would hold the start of the agent."""
     pid = left.start("exec sleep 600")
     os.kill(pid, signal.SIGKILL)
-    left.until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", DEADLINE, "a zombie")
     assert strays.find(MARKED) == []
     assert not strays.group_lives(pid)
 

@@ -16,42 +16,42 @@ import pytest
 from dc.jobs.core.details import output
 from dc.jobs.run.command import Command
 from dc.jobs.run.process import PROGRESS
-from tests.fakes.process_bench import ENV, World, descriptors, file_command, shell, world
+from tests.fakes.process_bench import ENV, ProcessBench, descriptors, file_command, process_bench, shell
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1024 * 1024
 
 
 @pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
+def bench() -> Iterator[ProcessBench]:
+    with process_bench() as made:
         yield made
 
 
-def test_exit_status_and_both_streams(w: World) -> None:
-    result = w.run(shell("echo out; echo err >&2; exit 3"))
+def test_exit_status_and_both_streams(bench: ProcessBench) -> None:
+    result = bench.run(shell("echo out; echo err >&2; exit 3"))
     assert (result.status, result.signal, result.error) == (3, None, "")
     assert (output(result.stdout), output(result.stderr)) == ("out\n", "err\n")
-    assert sorted(w.seen) == [("stderr", b"err\n"), ("stdout", b"out\n")]
+    assert sorted(bench.seen) == [("stderr", b"err\n"), ("stdout", b"out\n")]
 
 
 @pytest.mark.parametrize("status", [0, 1, 126, 127, 128, 137, 255])
-def test_an_exit_status_is_never_taken_for_a_signal(w: World, status: int) -> None:
-    result = w.run(shell(f"exit {status}"))
+def test_an_exit_status_is_never_taken_for_a_signal(bench: ProcessBench, status: int) -> None:
+    result = bench.run(shell(f"exit {status}"))
     assert (result.status, result.signal) == (status, None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGPIPE, signal.SIGHUP])
-def test_killed_by_a_signal(w: World, number: signal.Signals) -> None:
-    result = w.run(shell(f"kill -{number.value} $$"))
+def test_killed_by_a_signal(bench: ProcessBench, number: signal.Signals) -> None:
+    result = bench.run(shell(f"kill -{number.value} $$"))
     assert (result.status, result.signal) == (None, number.value)
 
 
-def test_the_handler_sees_descriptors_0_1_2_only(w: World, tmp_path: Path) -> None:
+def test_the_handler_sees_descriptors_0_1_2_only(bench: ProcessBench, tmp_path: Path) -> None:
     leaky = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(leaky, True)
     try:
-        result = w.run(shell("cd /proc/self/fd && echo *"))
+        result = bench.run(shell("cd /proc/self/fd && echo *"))
     finally:
         os.close(leaky)
     numbers = set(output(result.stdout).split())
@@ -59,12 +59,12 @@ def test_the_handler_sees_descriptors_0_1_2_only(w: World, tmp_path: Path) -> No
     assert {"0", "1", "2"} <= numbers <= {"0", "1", "2", "3"}
 
 
-def test_the_handler_sees_no_descriptor_of_the_agent_by_its_target(w: World) -> None:
+def test_the_handler_sees_no_descriptor_of_the_agent_by_its_target(bench: ProcessBench) -> None:
     leaks = [os.open("/etc/passwd", os.O_RDONLY) for _ in range(5)]
     for fd in leaks:
         os.set_inheritable(fd, True)
     try:
-        result = w.run(shell("ls -l /proc/$$/fd"))
+        result = bench.run(shell("ls -l /proc/$$/fd"))
     finally:
         for fd in leaks:
             os.close(fd)
@@ -73,50 +73,50 @@ def test_the_handler_sees_no_descriptor_of_the_agent_by_its_target(w: World) -> 
     assert "/dev/null" in output(result.stdout)
 
 
-def test_a_handler_that_may_tell_its_progress_has_descriptor_3_for_it_and_no_other(w: World) -> None:
+def test_a_handler_that_may_tell_its_progress_has_descriptor_3_for_it_and_no_other(bench: ProcessBench) -> None:
     command = Command("/bin/sh", ("sh", "-c", "echo half=done >&3; cd /proc/self/fd && echo *"), ENV, progress=True)
-    result = w.run(command)
-    assert (PROGRESS, b"half=done\n") in w.seen
+    result = bench.run(command)
+    assert (PROGRESS, b"half=done\n") in bench.seen
     assert {"0", "1", "2", "3"} <= set(output(result.stdout).split()) <= {"0", "1", "2", "3", "4"}
     assert "half" not in output(result.stdout)
 
 
-def test_standard_input_is_at_its_end(w: World) -> None:
-    assert output(w.run(shell("cat; wc -c")).stdout).strip() == "0"
+def test_standard_input_is_at_its_end(bench: ProcessBench) -> None:
+    assert output(bench.run(shell("cat; wc -c")).stdout).strip() == "0"
 
 
-def test_the_environment_is_the_commands_and_nothing_else(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_the_commands_and_nothing_else(bench: ProcessBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    result = w.run(Command("/usr/bin/env", ("env",), {"A": "1", "B": "é = ✓"}))
+    result = bench.run(Command("/usr/bin/env", ("env",), {"A": "1", "B": "é = ✓"}))
     assert sorted(output(result.stdout).splitlines()) == ["A=1", "B=é = ✓"]
 
 
-def test_signals_are_as_they_are_at_a_login_and_the_group_is_its_own(w: World) -> None:
-    masks = output(w.run(Command("/bin/grep", ("grep", "^Sig[BI]", "/proc/self/status"), ENV)).stdout).split()
+def test_signals_are_as_they_are_at_a_login_and_the_group_is_its_own(bench: ProcessBench) -> None:
+    masks = output(bench.run(Command("/bin/grep", ("grep", "^Sig[BI]", "/proc/self/status"), ENV)).stdout).split()
     blocked, ignored = int(masks[1], 16), int(masks[3], 16)
     # glibc's posix_spawn leaves 32 and 33, which are its own, ignored.
     assert (blocked, ignored & 0x7FFFFFFF) == (0, 0)
-    pid, _, stat = output(w.run(Command("/bin/cat", ("cat", "/proc/self/stat"), ENV)).stdout).partition(" ")
+    pid, _, stat = output(bench.run(Command("/bin/cat", ("cat", "/proc/self/stat"), ENV)).stdout).partition(" ")
     assert stat.rpartition(")")[2].split()[2] == pid != str(os.getpgrp())
 
 
-def test_arguments_travel_byte_for_byte(w: World) -> None:
+def test_arguments_travel_byte_for_byte(bench: ProcessBench) -> None:
     arguments = ["", " ", "a b", "$(reboot)", "`id`;&|<>*?", "100%20%s", "-n", "\n\t", "é✓😀", "'\"\\", "\udcff"]
-    result = w.run(shell('for word; do printf "%s\\0" "$word"; done', *arguments))
+    result = bench.run(shell('for word; do printf "%s\\0" "$word"; done', *arguments))
     assert result.stdout.raw() == b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in arguments)
 
 
-def test_ten_megabytes_on_both_pipes_at_once_keep_only_the_tails(w: World) -> None:
+def test_ten_megabytes_on_both_pipes_at_once_keep_only_the_tails(bench: ProcessBench) -> None:
     code = "import os\nfor n in range(160): os.write(1, b'o' * 65536); os.write(2, b'e' * 65536)\nos.write(1, b'end')"
-    result = w.run(Command(sys.executable, ("python", "-I", "-S", "-c", code), ENV))
+    result = bench.run(Command(sys.executable, ("python", "-I", "-S", "-c", code), ENV))
     assert (result.status, result.stdout.total, result.stderr.total) == (0, 10 * MEGABYTE + 3, 10 * MEGABYTE)
     assert output(result.stdout) == "o" * 1021 + "end"
     assert output(result.stderr) == "e" * 1024
     assert (result.stdout.lines, result.stderr.lines) == (1, 1)
 
 
-def test_stderr_far_beyond_a_pipe_before_stdout_ends_is_no_deadlock(w: World) -> None:
-    result = w.run(
+def test_stderr_far_beyond_a_pipe_before_stdout_ends_is_no_deadlock(bench: ProcessBench) -> None:
+    result = bench.run(
         shell(
             "i=0; while [ $i -lt 3000 ]; do echo 012345678901234567890123456789012345678901234 >&2; i=$((i+1)); done; echo ok"
         )
@@ -124,27 +124,27 @@ def test_stderr_far_beyond_a_pipe_before_stdout_ends_is_no_deadlock(w: World) ->
     assert (result.stderr.lines, output(result.stdout)) == (3000, "ok\n")
 
 
-def test_a_handler_that_closes_its_streams_is_waited_for(w: World) -> None:
-    result = w.run(shell("exec >&- 2>&-; sleep 0.05; exit 4"))
+def test_a_handler_that_closes_its_streams_is_waited_for(bench: ProcessBench) -> None:
+    result = bench.run(shell("exec >&- 2>&-; sleep 0.05; exit 4"))
     assert result.status == 4
 
 
-def test_a_background_child_that_keeps_the_pipe_holds_the_step_no_longer_than_the_grace(w: World) -> None:
-    result = w.run(shell("echo before; sleep 300 & exit 0"), output_grace=0.1)
+def test_a_background_child_that_keeps_the_pipe_holds_the_step_no_longer_than_the_grace(bench: ProcessBench) -> None:
+    result = bench.run(shell("echo before; sleep 300 & exit 0"), output_grace=0.1)
     assert (result.status, output(result.stdout)) == (0, "before\n")
 
 
-def test_what_a_background_child_still_prints_within_the_grace_counts(w: World) -> None:
-    result = w.run(shell("(sleep 0.1; echo late) & exit 0"), output_grace=20.0)
+def test_what_a_background_child_still_prints_within_the_grace_counts(bench: ProcessBench) -> None:
+    result = bench.run(shell("(sleep 0.1; echo late) & exit 0"), output_grace=20.0)
     assert output(result.stdout) == "late\n"
 
 
-def test_the_last_line_so_far(w: World) -> None:
-    assert w.start(shell("echo one; echo two; printf ' \\n'; read x < /proc/self/fd/0; sleep 300")) == ""
-    assert w.process is not None
-    w.until(lambda: w.process and w.process.last_line() == b"two", "the last line that is not blank")
-    w.process.kill(0.0)
-    w.finish()
+def test_the_last_line_so_far(bench: ProcessBench) -> None:
+    assert bench.start(shell("echo one; echo two; printf ' \\n'; read x < /proc/self/fd/0; sleep 300")) == ""
+    assert bench.process is not None
+    bench.run_until(lambda: bench.process and bench.process.last_line() == b"two", "the last line that is not blank")
+    bench.process.kill(0.0)
+    bench.finish()
 
 
 def write(path: Path, content: bytes, mode: int = 0o700) -> Path:
@@ -166,47 +166,46 @@ def write(path: Path, content: bytes, mode: int = 0o700) -> Path:
     ],
 )
 def test_what_can_not_be_executed_is_told_with_the_cause(
-    w: World, tmp_path: Path, content: bytes | None, mode: int, hint: str
+    bench: ProcessBench, tmp_path: Path, content: bytes | None, mode: int, hint: str
 ) -> None:
     path = tmp_path / "handler"
     if content is not None:
         write(path, content, mode)
     before = descriptors()
-    reason = w.start(file_command(path))
+    reason = bench.start(file_command(path))
     assert reason.startswith(f"Cannot start {path}: ")
     assert hint in reason
     assert descriptors() == before
 
 
-def test_a_handler_that_is_still_being_written_is_told_so(w: World, tmp_path: Path) -> None:
+def test_a_handler_that_is_still_being_written_is_told_so(bench: ProcessBench, tmp_path: Path) -> None:
     path = write(tmp_path / "handler", Path("/bin/true").read_bytes())
     with path.open("ab"):
-        assert "open for writing" in w.start(file_command(path))
+        assert "open for writing" in bench.start(file_command(path))
 
 
-def test_arguments_beyond_what_the_system_takes_are_told_so(w: World) -> None:
-    assert "arguments are longer" in w.start(Command("/bin/true", ("true", "x" * 200_000), ENV))
+def test_arguments_beyond_what_the_system_takes_are_told_so(bench: ProcessBench) -> None:
+    assert "arguments are longer" in bench.start(Command("/bin/true", ("true", "x" * 200_000), ENV))
 
 
-def test_no_descriptor_and_no_zombie_is_left_by_many_steps(w: World) -> None:
-    w.run(shell("exit 0"))
+def test_no_descriptor_and_no_zombie_is_left_by_many_steps(bench: ProcessBench) -> None:
+    bench.run(shell("exit 0"))
     before = descriptors()
     for _ in range(30):
-        w.run(shell("echo x; echo y >&2"))
+        bench.run(shell("echo x; echo y >&2"))
     assert descriptors() == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
 LIMITED = """
-import resource, sys
-sys.path.insert(0, "tests/unit")
-from tests.fakes.process_bench import world, shell
+import resource
+from tests.fakes.process_bench import process_bench, shell
 from dc.jobs.core.details import output
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
-with world() as w:
-    reason = w.start(shell("echo started"))
-    print(reason or output(w.finish().stdout))
+with process_bench() as bench:
+    reason = bench.start(shell("echo started"))
+    print(reason or output(bench.finish().stdout))
 """
 
 
@@ -232,11 +231,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_memory_does_not_grow_with_what_a_handler_prints(w: World) -> None:
-    w.keep = False
+def test_memory_does_not_grow_with_what_a_handler_prints(bench: ProcessBench) -> None:
+    bench.keep = False
     talk = shell("head -c 30000000 /dev/zero; head -c 30000000 /dev/zero >&2")
-    w.run(talk)
+    bench.run(talk)
     before = resident()
-    result = w.run(talk)
+    result = bench.run(talk)
     assert result.stdout.total == result.stderr.total == 30_000_000
     assert resident() - before < MEGABYTE

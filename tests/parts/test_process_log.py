@@ -13,15 +13,15 @@ from dc.jobs.core.outcome import StepResult
 from dc.jobs.run.handlers import Handlers
 from dc.jobs.run.runner import LOGGED_BYTES, Runner
 from dc.log import Log
-from tests.fakes.process_bench import World, world
-from tests.unit.test_handlers import JOB, step
+from tests.fakes.handler_folder import JOB, step
+from tests.fakes.process_bench import ProcessBench, process_bench
 
 MARK = {**JOB, "AWS_IOT_THING_NAME": "board-7", "AWS_IOT_JOB_EXECUTION_NUMBER": "1"}
 
 
 @pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
+def bench() -> Iterator[ProcessBench]:
+    with process_bench() as made:
         yield made
 
 
@@ -32,20 +32,20 @@ def told() -> dict[str, str]:
 
 
 @pytest.fixture
-def run(w: World, told: dict[str, str], tmp_path: Path) -> Callable[..., tuple[StepResult, str]]:
+def run(bench: ProcessBench, told: dict[str, str], tmp_path: Path) -> Callable[..., tuple[StepResult, str]]:
     """Runs a command line of a job document through a Runner; gives the result and the log."""
 
     def run_it(*words: str, level: str = "DEBUG", progress: bool = False) -> tuple[StepResult, str]:
         log = Log(level)
         log.to_file(str(tmp_path / "log"), 0, 1)
-        runner = Runner(w.loop, log, Handlers(str(tmp_path), {"PATH": "/usr/bin:/bin"}), 5.0)
-        runner.ended = w.results.append
-        w.child_changed = runner.child_changed
+        runner = Runner(bench.loop, log, Handlers(str(tmp_path), {"PATH": "/usr/bin:/bin"}), 5.0)
+        runner.ended = bench.results.append
+        bench.child_changed = runner.child_changed
         runner.progressed = lambda: told.update(runner.progress)
         action = step("runCommand", command=",".join(word.replace(",", "\\,") for word in words))
         action.progress = progress
         runner.run(action, MARK)
-        return w.finish(), (tmp_path / "log").read_text()
+        return bench.finish(), (tmp_path / "log").read_text()
 
     return run_it
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.core import document
-from tests.fakes.handler_box import HANDLERS, World
+from tests.fakes.handler_box import HANDLERS, HandlerBox
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample-job-docs"
 DOCS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.json"))
@@ -48,16 +48,16 @@ def test_every_sample_handler_has_a_document_of_its_name() -> None:
 @pytest.mark.parametrize("name", DOCS)
 def test_the_arguments_of_the_document_fit_the_handler(name: str, tmp_path: Path) -> None:
     """A sample handler exits 2 for arguments it can't use. The operation schema passes the user as one."""
-    world = World(tmp_path, "dash")
+    box = HandlerBox(tmp_path, "dash")
     for faked in ("apt-get", "curl", "dpkg-query", "reboot", "shutdown", "systemctl"):
-        world.fake(faked)
-    world.fake("sudo", 'shift 4; exec "$@"')
+        box.fake(faked)
+    box.fake("sudo", 'shift 4; exec "$@"')
     for action in parsed(name).actions:
         if action.argv[0] not in HANDLERS:
             assert action.argv[0] in ("Foo.py", "echo", "id", "uname")
             continue
         given = [word if not word.startswith("/") else f"{tmp_path}/there" for word in action.argv[1:]]
-        done = world.run(action.argv[0], *([] if action.operation else [action.run_as_user]), *given)
+        done = box.run(action.argv[0], *([] if action.operation else [action.run_as_user]), *given)
         assert done.returncode != 2, done.stderr
 
 

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: The aws-iot-device-client authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a module imports, read from its source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container
+
+
+def run_time_imports(node: ast.AST, packages: Container[str]) -> set[str]:
+    """Modules that importing or calling the code loads; what stands under `if TYPE_CHECKING` never runs.
+
+    `from PACKAGE import NAME` is the module PACKAGE.NAME for the `packages`, and the module PACKAGE for all others.
+    """
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.Import):
+            found |= {alias.name for alias in child.names}
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "relative import"
+            module = child.module or ""
+            found |= {f"{module}.{alias.name}" for alias in child.names} if module in packages else {module}
+        found |= run_time_imports(child, packages)
+    return found
