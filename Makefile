@@ -11,7 +11,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=armv7: that binary, emulated)
-	@$(PYTHON) -m localcloud.demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
+	@$(PYTHON) -m demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
 
 test: bootstrap-test ## run everything: linters, unit, simulation, and the system tests on the source and on every built binary
 	@$(PYTHON) ci/test.py all

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from dc.log import plain
+from demo.interrupts import interrupts
 from localcloud.command import ROOT
-from localcloud.demo_signals import interrupts
 from localcloud.thing import Thing
 
 # Far more than the agent needs to end a handler and itself, on a busy machine and emulated too.
