@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from localcloud.jobs_model import Job
 from tests.sim.simulator.board import Behaviour
 from tests.sim.simulator.network import Rule
-from tests.sim.simulator.service import Job
 
 if TYPE_CHECKING:
     from tests.sim.simulator.world import World

@@ -8,12 +8,12 @@ import itertools
 import os
 import signal
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from localcloud.mosquitto import Mosquitto
-from localcloud.scripted import Execution, ScriptedJobs
+from localcloud.scripted import Ended, ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
@@ -38,44 +38,6 @@ echo "end $AWS_IOT_JOB_ID $AWS_IOT_JOB_STEP_NAME $AWS_IOT_JOB_ATTEMPT" >> {folde
 _things = itertools.count(1)
 
 
-@dataclass
-class Queued(Execution):
-    """An execution that may have a timer of AWS running."""
-
-    seconds_left: int | None = None
-
-    def view(self) -> dict[str, Any]:
-        """As messages carry it."""
-        timer = {} if self.seconds_left is None else {"approximateSecondsBeforeTimedOut": self.seconds_left}
-        return {**super().view(), **timer}
-
-
-class Jobs(ScriptedJobs):
-    """A scripted service whose executions may have a timer."""
-
-    def add(
-        self,
-        thing: str,
-        job: str,
-        document: dict[str, Any],
-        *,
-        number: int = 1,
-        seconds_left: int | None = None,
-    ) -> Execution:
-        """As ScriptedJobs.add."""
-        with self._changed:
-            execution = Queued(job, document, number, seconds_left=seconds_left)
-            self._queues[thing].append(execution)
-            if len(self._queues[thing]) == 1:
-                self.notify(thing)
-        return execution
-
-    def waiting(self, thing: str) -> int:
-        """How many executions are not ended yet."""
-        with self._changed:
-            return len(self._queues[thing])
-
-
 class Line:
     """A context manager. The agent is started by `start` or `start_online`; it ends with the line."""
 
@@ -91,7 +53,7 @@ class Line:
     def __enter__(self) -> Line:
         with ExitStack() as stack:
             self.broker = stack.enter_context(Mosquitto())
-            self.service = Jobs(self.broker.make_service())
+            self.service = ScriptedJobs(self.broker.make_service())
             stack.enter_context(self.service)
             self.thing = self.make_thing(self.folder)
             if self._relayed:
@@ -161,15 +123,15 @@ class Line:
         self.service.add(self.thing.name, job, document, **more)
         return job
 
-    def result(self, job: str, timeout: float = JOB_SECONDS) -> Execution:
+    def result(self, job: str, timeout: float = JOB_SECONDS) -> Ended:
         """Wait until the job has ended. Raises TimeoutError with the end of the agent's log."""
 
-        def ended() -> Execution | None:
+        def ended() -> Ended | None:
             return next((e for e in self.service.finished if e.job == job), None)
 
         return wait_until(ended, timeout, lambda: f"{job} to end; the agent's log:\n{self.agent.log()[-4000:]}")
 
-    def run(self, document: dict[str, Any], **more: Any) -> Execution:
+    def run(self, document: dict[str, Any], **more: Any) -> Ended:
         """Queue a job and wait until it has ended."""
         return self.result(self.add(document, **more))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.harness.station import Station, operation, own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_handler, steps
 from tests.system.reliability.line import Line
 
 ENDLESS = "trap 'echo tidied; exit 1' TERM; echo working; while :; do sleep 0.02; done"
@@ -44,7 +44,7 @@ def test_a_job_that_outlasts_the_configured_limit_is_ended(endless: Line) -> Non
 
 def test_a_job_that_outlasts_the_timer_of_aws_is_ended_on_the_device_too(endless: Line) -> None:
     """approximateSecondsBeforeTimedOut in what start-next says; the cloud refuses nothing before its own timer ends."""
-    job = endless.add(own("endless.sh"), seconds_left=1)
+    job = endless.add(own("endless.sh"), timeout=1, lag=JOB_SECONDS)
     endless.agent.start()
     ended = endless.result(job)
     assert ended.status == "FAILED"
@@ -53,7 +53,7 @@ def test_a_job_that_outlasts_the_timer_of_aws_is_ended_on_the_device_too(endless
 
 def test_a_shorter_limit_of_the_device_comes_before_the_timer_of_aws(endless: Line) -> None:
     endless.thing.configure(jobs={"max-run-seconds": 1})
-    job = endless.add(own("endless.sh"), seconds_left=600)
+    job = endless.add(own("endless.sh"), timeout=600)
     endless.agent.start()
     assert endless.result(job).details["reason"] == "Timed out: jobs.max-run-seconds of 1 s is over"
 

@@ -14,7 +14,7 @@ import shutil
 import pytest
 
 from localcloud.command import ROOT
-from localcloud.scripted import Execution
+from localcloud.scripted import Ended
 from localcloud.waiting import wait_until
 from tests.system.harness.namespaces import other_boot
 from tests.system.harness.skips import needs_root
@@ -78,7 +78,7 @@ def board(line: Line) -> Board:
     return Board(line)
 
 
-def _succeeded(execution: Execution) -> None:
+def _succeeded(execution: Ended) -> None:
     assert execution.status == "SUCCEEDED", execution.details
 
 
