@@ -25,6 +25,7 @@ class Timer(Protocol):
 
     def cancel(self) -> None:
         """Don't do it."""
+        ...
 
 
 class Clock(Protocol):
@@ -33,9 +34,11 @@ class Clock(Protocol):
     @property
     def now(self) -> float:
         """Seconds since some moment."""
+        ...
 
     def after(self, seconds: float, what: Callable[[], None], /) -> Timer:
         """Do `what` in so many seconds."""
+        ...
 
 
 class Job:
