@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.world import agent, start, status_kib, world
+from bench.world import agent, start, world
+from localcloud import procfs
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 
@@ -69,7 +70,7 @@ def _run(tally: Tally, pid: int, jobs: int, warm: int) -> int:
     for first in range(0, jobs, BATCH):
         done = min(first + BATCH, jobs)
         tally.batch(range(first, done))
-        last = status_kib(pid, "RssAnon")
+        last = procfs.status(pid, "RssAnon")
         if not base and done >= warm:
             base = last
         if done % max(jobs // 20, BATCH) < BATCH:

@@ -14,9 +14,10 @@ import pytest
 
 from localcloud.command import agent_command
 from localcloud.mosquitto import Mosquitto
+from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request, ScriptedJobs
 from tests.system.harness.agent import Agent
-from tests.system.harness.processes import Watched, lives
+from tests.system.harness.processes import Watched
 from tests.system.harness.station import (
     JOB_SECONDS,
     QUICK_RECONNECT,

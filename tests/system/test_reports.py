@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
+from localcloud.procfs import lives
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
-from tests.system.harness.processes import Waiting, Watched, lives, wait_gone, wait_pids
+from tests.system.harness.processes import Waiting, Watched, wait_gone, wait_pids
 from tests.system.harness.station import (
     JOB_SECONDS,
     QUICK_RECONNECT,

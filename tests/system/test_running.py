@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud import procfs
 from localcloud.waiting import wait_until
 from tests.system.harness.skips import needs_root
 from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, run_handler, steps
@@ -232,7 +233,7 @@ def test_an_agent_that_is_process_1_of_a_container_leaves_no_zombies(fresh: Stat
     fresh.run_script("(sleep 0.2 < /dev/null > /dev/null 2>&1 &) ; echo $$")
     fresh.run(operation("sleep", "0.4"))
     agent = fresh.agent.children()[0]
-    states = {pid: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] for pid in _below(agent)}
+    states = {pid: procfs.state(pid) for pid in _below(agent)}
     assert "Z" not in states.values(), states
 
 

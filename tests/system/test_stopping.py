@@ -10,8 +10,9 @@ import time
 
 import pytest
 
+from localcloud.procfs import lives
 from localcloud.waiting import wait_until
-from tests.system.harness.processes import Waiting, Watched, lives, wait_gone, wait_pids
+from tests.system.harness.processes import Waiting, Watched, wait_gone, wait_pids
 from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, run_handler, steps
 
 # Seconds: what an idle agent may take to end, where no emulator slows it down.

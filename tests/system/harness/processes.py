@@ -6,16 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from localcloud.procfs import lives
 from localcloud.waiting import wait_until
 from tests.system.harness.station import JOB_SECONDS, Station
-
-
-def lives(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_gone(*pids: int) -> None:

@@ -9,11 +9,11 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request
 from localcloud.waiting import wait_until
 from tests.system.harness.cgroups import control_groups, needs_cgroup
@@ -78,13 +78,6 @@ def loner(line: Line) -> Iterator[tuple[str, int]]:
         os.kill(pid, signal.SIGKILL)
 
 
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 @needs_cgroup
 def test_a_child_that_left_its_session_and_its_environment_is_ended_by_its_control_group(
     line: Line, loner: tuple[str, int]
@@ -92,7 +85,7 @@ def test_a_child_that_left_its_session_and_its_environment_is_ended_by_its_contr
     job, pid = loner
     line.service.remove(line.thing.name, job)
     line.agent.wait_log("step ended")
-    assert not _runs(pid)
+    assert not lives(pid)
     assert line.run(operation("true")).status == "SUCCEEDED"
     assert not control_groups(line.thing.name), "no empty group is left"
 
@@ -103,10 +96,10 @@ def test_such_a_child_of_an_agent_that_was_killed_is_ended_before_its_step_runs_
 ) -> None:
     job, pid = loner
     line.agent.kill()
-    assert _runs(pid)
+    assert lives(pid)
     line.start_online()
     line.wait_ledger(f"start {job} loner.sh 2")
-    assert not _runs(pid)
+    assert not lives(pid)
 
 
 @needs_cgroup
@@ -120,7 +113,7 @@ def test_what_a_handler_leaves_running_on_purpose_outlives_its_job_and_the_next(
     line.service.remove(line.thing.name, job)
     line.agent.wait_log(rf"job {job} #1: no report, dropped")
     pid = int(told.read_text())
-    assert _runs(pid)
+    assert lives(pid)
     os.kill(pid, signal.SIGKILL)
 
 
