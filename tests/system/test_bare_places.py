@@ -16,6 +16,7 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.command import ROOT, is_emulated
 from localcloud.thing import Thing
+from tests.fakes.documents import operation, own, run_command, steps
 from tests.system.harness.agent import Agent
 from tests.system.harness.place import (
     NAME,
@@ -28,7 +29,7 @@ from tests.system.harness.place import (
     install,
 )
 from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
-from tests.system.harness.station import QUICK_RECONNECT, Station, operation, own, run_command, steps
+from tests.system.harness.station import QUICK_RECONNECT, Station
 
 NOBODY_KNOWS = 54321  # a user without an entry in any passwd file
 MIB = 1 << 20

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.documents import operation
 from tests.system.harness.idle import Idle
-from tests.system.harness.station import JOB_SECONDS, Station, operation
+from tests.system.harness.station import JOB_SECONDS, Station
 
 IDLE_SECONDS = 60.0
 IDLE_MILLISECONDS = 2.0

@@ -16,7 +16,8 @@ import pytest
 
 from localcloud.command import agent_command
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, Station, operation
+from tests.fakes.documents import operation
+from tests.system.harness.station import JOB_SECONDS, Station
 from tests.system.harness.target import agent_environment
 
 

@@ -17,11 +17,12 @@ from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import SILENCE, ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
 from tests.system.harness.namespaces import localhost_is
 from tests.system.harness.skips import needs_root
 from tests.system.harness.sockets import relay, serving
-from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
+from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station
 
 ALPN = "x-amzn-mqtt-ca"
 

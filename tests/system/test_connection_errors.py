@@ -19,10 +19,11 @@ from localcloud.mosquitto import Mosquitto
 from localcloud.policy import minimal_policy
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
 from tests.system.harness.skips import needs_root
 from tests.system.harness.sockets import relay, serving, talker
-from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
+from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station
 
 DAY = datetime.timedelta(days=1)
 

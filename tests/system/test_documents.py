@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.harness.station import Station, operation, own, run_command, run_handler, steps
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
+from tests.system.harness.station import Station
 
 ARGUMENTS = "printf '<%s>' \"$@\""
 

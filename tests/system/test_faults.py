@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
+from tests.fakes.documents import operation, own
 from tests.system.harness.agent import Agent
 from tests.system.harness.processes import Waiting, Watched, wait_gone
-from tests.system.harness.station import QUICK_RECONNECT, Station, operation, own
+from tests.system.harness.station import QUICK_RECONNECT, Station
 
 
 @dataclass(frozen=True)

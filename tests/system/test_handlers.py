@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import Station, operation, own, run_command, run_handler, steps
+from tests.system.harness.station import Station
 
 
 def test_a_handler_that_is_not_there_is_named(station: Station) -> None:

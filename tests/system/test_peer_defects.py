@@ -16,18 +16,10 @@ from localcloud.command import agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request, ScriptedJobs
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
 from tests.system.harness.agent import Agent
 from tests.system.harness.processes import Watched
-from tests.system.harness.station import (
-    JOB_SECONDS,
-    QUICK_RECONNECT,
-    Station,
-    operation,
-    own,
-    run_command,
-    run_handler,
-    steps,
-)
+from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, Station
 from tests.system.harness.target import agent_environment
 
 

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, Station, own, run_handler, steps
+from tests.fakes.documents import own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, Station
 
 TELLS = """
 echo percent=40 >&3

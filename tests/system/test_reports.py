@@ -14,18 +14,10 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.procfs import lives
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_command, steps
 from tests.system.harness.agent import Agent
 from tests.system.harness.processes import Waiting, Watched, wait_gone, wait_pids
-from tests.system.harness.station import (
-    JOB_SECONDS,
-    QUICK_RECONNECT,
-    Result,
-    Station,
-    operation,
-    own,
-    run_command,
-    steps,
-)
+from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, Result, Station
 
 
 def test_in_progress_is_accepted_before_the_handler_starts(fresh: Station) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from localcloud import procfs
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, Station
 from tests.system.harness.target import agent_environment
 
 PRESIGNED = (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness.station import Station, operation, own
+from tests.fakes.documents import operation, own
+from tests.system.harness.station import Station
 
 EXITED_0 = {"reason": "Exited with status: 0"}
 

@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from tests.system.harness.station import Station, own
+from tests.fakes.documents import own
+from tests.system.harness.station import Station
 
 FOO = '#!/usr/bin/env python3\nprint("foo ran")\n'
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness.station import ONLINE, Station, operation, own
+from tests.fakes.documents import operation, own
+from tests.system.harness.station import ONLINE, Station
 
 
 def _other_directory(station: Station, where: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from localcloud.procfs import lives
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
 from tests.system.harness.processes import Waiting, Watched, wait_gone, wait_pids
-from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, Station
 
 # Seconds: what an idle agent may take to end, where no emulator slows it down.
 IDLE_BOUND = 1.0

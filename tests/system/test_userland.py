@@ -17,11 +17,12 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.command import EMULATORS, ROOT, is_emulated
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_command, steps
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import contract_errors
 from tests.system.harness.place import Place, PlacedAgent, configure, install
 from tests.system.harness.skips import BINARY_ONLY, needs_root
-from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_command, steps
+from tests.system.harness.station import JOB_SECONDS, Station
 
 pytestmark = needs_root
 

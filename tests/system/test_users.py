@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.documents import own, run_command, run_handler, steps
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import Station, own, run_command, run_handler, steps
+from tests.system.harness.station import Station
 
 OTHER = "nobody"
 

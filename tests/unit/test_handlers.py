@@ -12,6 +12,7 @@ from dc.jobs.core.document import Action, parse
 from dc.jobs.core.outcome import HandlerError
 from dc.jobs.run.command import Command
 from dc.jobs.run.handlers import FALLBACK_PATH, Handlers
+from tests.fakes import documents
 
 JOB = {"AWS_IOT_JOB_ID": "run-foo", "AWS_IOT_JOB_STEP_NAME": "é"}
 
@@ -52,12 +53,11 @@ def device(tmp_path: Path) -> Device:
 
 
 def operation(name: str, *args: str, path: str = "") -> Action:
-    return parse({"operation": name, "args": list(args), "path": path}).steps[0]
+    return parse(documents.operation(name, *args, path=path)).steps[0]
 
 
 def step(kind: str, user: str = "", **given: object) -> Action:
-    action = {"name": "n", "type": kind, "input": given, "runAsUser": user}
-    return parse({"version": "1.0", "steps": [{"action": action}]}).steps[0]
+    return parse(documents.steps(documents.step("n", kind, given, runAsUser=user))).steps[0]
 
 
 def test_path_default_is_the_handler_directory(device: Device) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.cloud import TERMINAL, Cloud, Publish
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import own
 from tests.system.harness.agent import Agent
 from tests.system.harness.handlers import Handlers
 
@@ -48,32 +49,6 @@ class Result:
     def stderr(self) -> str:
         """statusDetails' `stderr`, or ""."""
         return self.details.get("stderr", "")
-
-
-def operation(name: str, *args: str, **more: Any) -> dict[str, Any]:
-    """A document of the operation schema."""
-    return {"operation": name, **({"args": list(args)} if args else {}), **more}
-
-
-def own(name: str, *args: str, **more: Any) -> dict[str, Any]:
-    """A document of the operation schema for a handler in the handler directory."""
-    return operation(name, *args, path="default", **more)
-
-
-def run_handler(handler: str, *args: str, name: str = "step", path: str = "default", **action: Any) -> dict[str, Any]:
-    """A step of version "1.0" that runs a handler with arguments."""
-    given = {"handler": handler, "args": list(args), "path": path}
-    return {"action": {"name": name, "type": "runHandler", "input": given, **action}}
-
-
-def run_command(command: str, *, name: str = "step", **action: Any) -> dict[str, Any]:
-    """A step of version "1.0" that runs a command, whose words are separated by commas."""
-    return {"action": {"name": name, "type": "runCommand", "input": {"command": command}, **action}}
-
-
-def steps(*given: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A document of version "1.0"."""
-    return {"version": "1.0", "steps": list(given), **more}
 
 
 class Station:

@@ -11,7 +11,8 @@ from typing import Any
 
 from dc.jobs.journal import Journal
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, own, run_handler, steps
+from tests.fakes.documents import own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS
 from tests.system.reliability.line import Line
 
 STEPS = ("one", "two", "three")

@@ -16,8 +16,9 @@ import pytest
 from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_handler, steps
 from tests.system.harness.cgroups import control_groups, needs_cgroup
-from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS
 from tests.system.reliability.line import Line
 
 GRACE = 1.0

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.system.harness.station import JOB_SECONDS, Station, operation, own, run_handler, steps
+from tests.fakes.documents import operation, own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, Station
 from tests.system.reliability.line import Line
 
 ENDLESS = "trap 'echo tidied; exit 1' TERM; echo working; while :; do sleep 0.02; done"

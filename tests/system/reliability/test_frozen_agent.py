@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tests.system.harness.station import operation, own
+from tests.fakes.documents import operation, own
 from tests.system.reliability.line import Line
 
 # RELIABILITY_FROZEN_SECONDS=120 is the run that a release gets; the broker gives up after 1.5 keep-alives, here 7.5 s.

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.journal import FILE_NAME
+from tests.fakes.documents import operation, own
 from tests.system.harness.namespaces import mounted
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import operation, own
 from tests.system.reliability.line import Line
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from localcloud.scripted import SILENCE
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own
 from tests.system.harness.agent import Agent
 from tests.system.harness.namespaces import Wire
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import operation, own
 from tests.system.reliability.line import QUICK_MQTT, Line
 from tests.system.reliability.relay import Relay
 from tests.system.reliability.together import Together, selected

@@ -16,9 +16,10 @@ import pytest
 from localcloud.command import ROOT
 from localcloud.scripted import Ended
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_command, run_handler, steps
 from tests.system.harness.namespaces import other_boot
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import JOB_SECONDS, operation, own, run_command, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS
 from tests.system.reliability.line import Line
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"

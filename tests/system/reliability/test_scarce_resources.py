@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own, run_handler, steps
 from tests.system.harness.namespaces import mounted
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, operation, own, run_handler, steps
+from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT
 from tests.system.reliability.line import Line
 
 NOBODY = 65534

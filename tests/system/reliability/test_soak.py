@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.system.harness.station import operation
+from tests.fakes.documents import operation
 from tests.system.reliability.line import Line
 
 JOBS, WARM, BATCH = 500, 100, 50

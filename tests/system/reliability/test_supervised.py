@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, operation
+from tests.fakes.documents import operation
+from tests.system.harness.station import JOB_SECONDS
 from tests.system.reliability.line import Line
 
 WATCHDOG_SECONDS = 0.4

@@ -10,8 +10,9 @@ import pytest
 
 from localcloud.cloud import Cloud
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, Station, operation
+from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, Station
 
 # The one thrown out waits 15 s at least (half of _TAKEOVER_PAUSE in dc/connection.py), whatever its reconnect pause is.
 QUIET_SECONDS = 10.0
