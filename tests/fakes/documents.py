@@ -15,7 +15,7 @@ def operation(name: str, /, *args: str, **more: Any) -> Document:
     return {"operation": name, **({"args": list(args)} if args else {}), **more}
 
 
-def own(name: str, /, *args: str, **more: Any) -> Document:
+def own_handler(name: str, /, *args: str, **more: Any) -> Document:
     """A document of the operation schema for a handler in the handler directory."""
     return operation(name, *args, **{"path": "default", **more})
 

@@ -22,7 +22,7 @@ from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
-from tests.system.harness.station import JOB_SECONDS
+from tests.system.harness.rig import JOB_SECONDS
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "messages"
 TOPICS = [

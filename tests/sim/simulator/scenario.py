@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def operation(name: str = "work", **more: object) -> dict[str, object]:
     """A document of the operation schema."""
-    return documents.own(name, "one", **more)
+    return documents.own_handler(name, "one", **more)
 
 
 def steps(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""One thing with its agent on a line of its own: a broker, a scripted Jobs service, and a relay in between if asked."""
+"""One thing with its agent and a broker of its own: a scripted Jobs service on it, and a relay in between if asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import message_errors
 from tests.system.harness.handlers import Handlers
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT
+from tests.system.harness.rig import JOB_SECONDS, QUICK_RECONNECT
 from tests.system.reliability.relay import Relay
 
 # Keep-alive as short as it may be, so that a dead connection is noticed within 5 + 10 s (PING_MS in dc/mqtt.py).
@@ -38,8 +38,8 @@ echo "end $AWS_IOT_JOB_ID $AWS_IOT_JOB_STEP_NAME $AWS_IOT_JOB_ATTEMPT" >> {folde
 _things = itertools.count(1)
 
 
-class Line:
-    """A context manager. The agent is started by `start` or `start_online`; it ends with the line."""
+class OwnBroker:
+    """A context manager. The agent is started by `start` or `start_online`; it ends with the broker."""
 
     def __init__(self, target: str, folder: Path, *, relayed: bool = False) -> None:
         self._stack = ExitStack()
@@ -50,14 +50,14 @@ class Line:
         self._name = f"thing-{os.getpid()}-{next(_things)}"
         self.folder = folder
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> OwnBroker:
         with ExitStack() as stack:
-            self.broker = stack.enter_context(Mosquitto())
-            self.service = ScriptedJobs(self.broker.make_service())
+            self.mosquitto = stack.enter_context(Mosquitto())
+            self.service = ScriptedJobs(self.mosquitto.make_service())
             stack.enter_context(self.service)
             self.thing = self.make_thing(self.folder)
             if self._relayed:
-                self.relay = stack.enter_context(Relay(self.broker.port))
+                self.relay = stack.enter_context(Relay(self.mosquitto.port))
                 self.route_through(self.relay)
             self.handlers = Handlers(self.thing.handlers)
             self.agent = Agent(self._target, self.thing)
@@ -80,7 +80,7 @@ class Line:
 
     def make_thing(self, folder: Path) -> Thing:
         """The thing's files once more, for another agent of it; quick to notice a dead connection."""
-        thing = self.broker.make_thing(self._name, folder)
+        thing = self.mosquitto.make_thing(self._name, folder)
         thing.configure(mqtt=QUICK_MQTT)
         return thing
 
@@ -100,9 +100,9 @@ class Line:
 
     def restart_broker(self, *, keep_sessions: bool) -> None:
         """Stop and start the broker; the service is back before the agent (only with a relay can that be arranged)."""
-        self.broker.stop()
+        self.mosquitto.stop()
         self.relay.refuse()
-        self.broker.start(keep_sessions=keep_sessions)
+        self.mosquitto.start(keep_sessions=keep_sessions)
         wait_until(self._service_listens, JOB_SECONDS, "the Jobs service to be back")
         self.relay.accept()
 
@@ -166,10 +166,10 @@ class Line:
         path = self.thing.folder / "ledger"
         return path.read_text().splitlines() if path.exists() else []
 
-    def wait_ledger(self, line: str) -> None:
-        """Wait for a line."""
+    def wait_ledger(self, row: str) -> None:
+        """Wait for one of its lines."""
         wait_until(
-            lambda: line in self.ledger(),
+            lambda: row in self.ledger(),
             JOB_SECONDS,
-            lambda: f"{line!r} in {self.ledger()}; the agent's log:\n{self.agent.log()[-4000:]}",
+            lambda: f"{row!r} in {self.ledger()}; the agent's log:\n{self.agent.log()[-4000:]}",
         )

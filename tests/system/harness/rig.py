@@ -12,7 +12,7 @@ from typing import Any
 from localcloud.cloud import TERMINAL, Cloud, Publish
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
-from tests.fakes.documents import own
+from tests.fakes.documents import own_handler
 from tests.system.harness.agent import Agent
 from tests.system.harness.handlers import Handlers
 
@@ -51,7 +51,7 @@ class Result:
         return self.details.get("stderr", "")
 
 
-class Station:
+class Rig:
     """A thing, its handlers, its agent (the one started last), and the jobs it is given; job ids are unique."""
 
     def __init__(self, cloud: Cloud, thing: Thing, start: Callable[..., Agent]) -> None:
@@ -105,7 +105,7 @@ class Station:
     def run_script(self, body: str, *args: str, **more: Any) -> Result:
         """Run `body`, a POSIX shell script, as a handler by operation and path default."""
         self.handlers.write("handler.sh", body)
-        return self.run(own("handler.sh", *args, **more))
+        return self.run(own_handler("handler.sh", *args, **more))
 
     def publishes(self, ending: str = "", since: int | None = None) -> list[Publish]:
         """What the thing has published, so far or after mark `since`, on topics with this ending."""
