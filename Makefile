@@ -45,7 +45,7 @@ test: bootstrap-test ## all of the above: linters, every folder of tests, the sy
 	@$(PYTHON) ci/test.py all
 
 demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=armv7: that binary, emulated)
-	@$(PYTHON) -m localcloud.demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
+	@$(PYTHON) -m demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
 
 cloud: bootstrap-cloud ## run a local AWS IoT in the foreground, with a thing, a certificate and a ready config
 	@$(PYTHON) -m localcloud

@@ -6,13 +6,37 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from pathlib import Path
 
-from bench.world import agent, start, status_kib, world
+from bench.world import agent, start, world
+from localcloud import procfs
+from localcloud.scripted import ScriptedJobs
+from localcloud.thing import Thing
 
 BATCH = 50
 WARM = 2000
 LIMIT_KIB = 512
+
+
+class Tally:
+    """What became of the jobs so far. The service forgets them batch by batch, so that neither grows with the run."""
+
+    def __init__(self, service: ScriptedJobs, thing: Thing) -> None:
+        self.reported = self.repeated = self.bad = 0
+        self._service = service
+        self._thing = thing
+
+    def batch(self, numbers: range) -> None:
+        """Queue jobs, wait until all have ended, and count them."""
+        for number in numbers:
+            self._service.add(self._thing.name, f"soak-{number}", {"operation": "echo", "args": [str(number)]})
+        ended = self._service.wait_finished(len(numbers), 120)
+        reports = Counter(r.job for r in self._service.requests("update") if r.body["status"] != "IN_PROGRESS")
+        self._service.forget()
+        self.reported += len(reports)
+        self.repeated += sum(count - 1 for count in reports.values())
+        self.bad += sum(each.status != "SUCCEEDED" for each in ended)
 
 
 def main() -> None:
@@ -25,36 +49,38 @@ def main() -> None:
     warm = min(WARM, asked.jobs // 2)
     print(f"{name}: {asked.jobs} jobs; anonymous memory after the last against that after job {warm}")
     with world() as (service, thing):
+        tally = Tally(service, thing)
         process = start(command, thing)
-        began = time.monotonic()
-        base = last = 0
         try:
-            for done in range(0, asked.jobs, BATCH):
-                for number in range(done, min(done + BATCH, asked.jobs)):
-                    service.add(thing.name, f"soak-{number}", {"operation": "echo", "args": [str(number)]})
-                service.wait_finished(min(done + BATCH, asked.jobs), 120)
-                last = status_kib(process.pid, "RssAnon")
-                if not base and done + BATCH >= warm:
-                    base = last
-                if (done + BATCH) % max(asked.jobs // 20, BATCH) < BATCH:
-                    fds = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-                    rate = (done + BATCH) / (time.monotonic() - began)
-                    threads = len(list(Path(f"/proc/{process.pid}/task").iterdir()))
-                    print(
-                        f"{done + BATCH:>8} jobs  RssAnon {last} KiB  {fds} descriptors  {threads} threads  {rate:.0f} jobs/s",
-                        flush=True,
-                    )
+            grown = _run(tally, process.pid, asked.jobs, warm)
         finally:
             process.terminate()
             process.wait()
-        ended = [execution.job for execution in service.finished]
-        bad = [execution.job for execution in service.finished if execution.status != "SUCCEEDED"]
-    repeated = len(ended) - len(set(ended))
     print(
-        f"{len(ended)} reported, {repeated} of them twice, {len(bad)} not SUCCEEDED; memory grew by {last - base} KiB"
+        f"{tally.reported} reported, {tally.repeated} of them twice, {tally.bad} not SUCCEEDED; memory grew by {grown} KiB"
     )
-    if repeated or bad or len(ended) != asked.jobs or last - base > LIMIT_KIB:
+    if tally.repeated or tally.bad or tally.reported != asked.jobs or grown > LIMIT_KIB:
         raise SystemExit(1)
+
+
+def _run(tally: Tally, pid: int, jobs: int, warm: int) -> int:
+    """By how many KiB memory has grown since job `warm`."""
+    began = time.monotonic()
+    base = last = 0
+    for first in range(0, jobs, BATCH):
+        done = min(first + BATCH, jobs)
+        tally.batch(range(first, done))
+        last = procfs.status(pid, "RssAnon")
+        if not base and done >= warm:
+            base = last
+        if done % max(jobs // 20, BATCH) < BATCH:
+            fds, threads = (len(list(Path(f"/proc/{pid}/{what}").iterdir())) for what in ("fd", "task"))
+            rate = done / (time.monotonic() - began)
+            print(
+                f"{done:>8} jobs  RssAnon {last} KiB  {fds} descriptors  {threads} threads  {rate:.0f} jobs/s",
+                flush=True,
+            )
+    return last - base
 
 
 if __name__ == "__main__":

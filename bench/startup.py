@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from bench.world import agent, cpu_ms, milliseconds_since, start, status_kib, wake_ups, world
+from bench.world import agent, milliseconds_since, start, world
+from localcloud import procfs
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 
@@ -50,7 +51,7 @@ def once(command: list[str], service: ScriptedJobs, thing: Thing, settle: float)
         service.wait_requests("start-next", before + 1)
         took = milliseconds_since(began)
         time.sleep(settle)
-        return took, status_kib(process.pid, "VmRSS"), status_kib(process.pid, "RssAnon")
+        return took, procfs.status(process.pid, "VmRSS"), procfs.status(process.pid, "RssAnon")
     finally:
         process.terminate()
         process.wait()
@@ -58,14 +59,15 @@ def once(command: list[str], service: ScriptedJobs, thing: Thing, settle: float)
 
 def idle(command: list[str], service: ScriptedJobs, thing: Thing, seconds: float) -> tuple[float, int]:
     """CPU milliseconds and wake-ups of an idle agent over `seconds`."""
-    before = len(service.requests("start-next"))
+    asked = len(service.requests("start-next"))
     process = start(command, thing)
     try:
-        service.wait_requests("start-next", before + 1)
+        service.wait_requests("start-next", asked + 1)
         time.sleep(3)
-        cpu, woken = cpu_ms(process.pid), wake_ups(process.pid)
+        before = procfs.cost(process.pid)
         time.sleep(seconds)
-        return cpu_ms(process.pid) - cpu, wake_ups(process.pid) - woken
+        spent = procfs.cost(process.pid) - before
+        return spent.nanoseconds / 1e6, spent.wakeups
     finally:
         process.terminate()
         process.wait()

@@ -43,30 +43,6 @@ def start(command: list[str], thing: Thing) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, "--config-file", str(thing.config_path)], env=env, cwd=ROOT)
 
 
-def status_kib(pid: int, name: str) -> int:
-    """A size of /proc/PID/status, in KiB: VmRSS, RssAnon, VmHWM."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise KeyError(name)
-
-
-def cpu_ms(pid: int) -> float:
-    """CPU time of all threads so far, by the scheduler's own nanoseconds."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
-
-
-def wake_ups(pid: int) -> int:
-    """How often its threads gave the processor back by themselves."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if line.startswith("voluntary_ctxt_switches"):
-                total += int(line.split()[1])
-    return total
-
-
 def milliseconds_since(began: float) -> float:
     """Of the monotonic clock."""
     return (time.monotonic() - began) * 1000

@@ -24,8 +24,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.ministack import replaces
 from localcloud.overlay import ACCOUNT, REGION, iot
-from localcloud.patching import replaces
 
 CODES = {"throttle": "RequestThrottled", "internal-error": "InternalError", "invalid-request": "InvalidRequest"}
 REQUEST_KINDS = (*CODES, "silence", "late")
@@ -116,7 +116,9 @@ def install(faults: Faults, record: Record) -> None:
 
 def _on_requests(faults: Faults) -> None:
     @replaces(iot, "_handle_jobs_publish")
-    async def handle(original: Any, account: str, region: str, thing: str, verb: str, job: Any, payload: bytes) -> None:
+    async def request(
+        original: Any, account: str, region: str, thing: str, verb: str, job: Any, payload: bytes
+    ) -> None:
         topic = f"$aws/things/{thing}/jobs/" + (f"{job}/{verb}" if job else verb)
         fault = faults.take(REQUEST_KINDS, topic)
         if fault is None:
@@ -131,7 +133,7 @@ def _on_requests(faults: Faults) -> None:
 
 def _on_packets(faults: Faults) -> None:
     @replaces(iot._WSSession, "handle_packet")
-    async def handle(original: Any, session: Any, kind: int, flags: int, body: bytes) -> bool:
+    async def packet(original: Any, session: Any, kind: int, flags: int, body: bytes) -> bool:
         if kind != iot.PKT_PUBLISH:
             return bool(await original(session, kind, flags, body))
         topic = body[2 : 2 + int.from_bytes(body[:2], "big")].decode(errors="replace")

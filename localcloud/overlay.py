@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import importlib
 import json
 import time
 from typing import Any
 
 from localcloud.details import details_error
-from localcloud.patching import replaces
+from localcloud.ministack import load, replaces
 
-iot: Any = importlib.import_module("ministack.services.iot")
+iot = load()
 
 ACCOUNT, REGION = "000000000000", "us-west-2"
 DISCARD_STEP_TIMER = -1
@@ -39,9 +38,7 @@ def install(*, strict: bool, minute: float) -> None:
 
 
 def _connections() -> None:
-    @replaces(asyncio.BaseEventLoop, "create_server")
-    def loopback(original: Any, loop: Any, factory: Any, host: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return original(loop, factory, "127.0.0.1" if host == "0.0.0.0" else host, *args, **kwargs)
+    _listen_on_loopback_only()
 
     @replaces(iot._MtlsAcceptor, "connection_made")
     def still_paused(original: Any, acceptor: Any, transport: Any) -> None:
@@ -56,6 +53,16 @@ def _connections() -> None:
         for old in [s for s in held if s.client_id and s.client_id == kw.get("client_id")]:
             await iot.broker_unsubscribe(old.subscription_id)
         return await original(account, region, name, *rest, **kw)
+
+
+def _listen_on_loopback_only() -> None:
+    kind: Any = asyncio.BaseEventLoop
+    original = kind.create_server
+
+    def create_server(loop: Any, factory: Any, host: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return original(loop, factory, "127.0.0.1" if host == "0.0.0.0" else host, *args, **kwargs)
+
+    kind.create_server = create_server
 
 
 def _refused(reason: str) -> Any:

@@ -10,6 +10,7 @@ from dc.jobs.core.execution import Execution
 from dc.jobs.core.outcome import StepResult
 from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
 from dc.jobs.core.tail import Tail
+from tests.fakes import documents
 
 EVENTS = tuple(sorted(name for name, value in vars(fx).items() if name.isupper() and value == name))
 STATES = (OFFERED, CLAIMING, RUNNING, STOPPING, REPORTING, ENDED)
@@ -17,7 +18,7 @@ TERMINAL = ("SUCCEEDED", "FAILED", "REJECTED")
 
 
 def command(name: str, **keys: object) -> dict[str, object]:
-    return {"action": {"name": name, "type": "runCommand", "input": {"command": name}, **keys}}
+    return documents.run_command(name, name=name, **keys)
 
 
 OPERATION = parse({"operation": "echo", "args": ["hi"], "timeout": 9})

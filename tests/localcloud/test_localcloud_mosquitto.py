@@ -68,6 +68,39 @@ def test_answers_follow_the_script_then_are_right_again(service: ScriptedJobs, t
         assert device.ask("j1/update", {"status": "FAILED"})["code"] == "ResourceNotFound"
 
 
+def test_a_job_that_is_removed_is_gone_and_the_next_one_is_notified(service: ScriptedJobs, thing: Thing) -> None:
+    with Device(thing) as device:
+        service.add(thing.name, "j1", ECHO)
+        service.add(thing.name, "j2", ECHO)
+        assert service.waiting(thing.name) == 2
+        service.remove(thing.name, "j1")
+        assert device.next_jobs(2) == [("j1", 1), ("j2", 1)]
+        assert device.ask("j1/update", {"status": "SUCCEEDED"})["code"] == "ResourceNotFound"
+    assert service.waiting(thing.name) == 1
+    assert service.finished == []
+
+
+def test_the_timer_of_a_job_ends_it_in_real_time(service: ScriptedJobs, thing: Thing) -> None:
+    service.add(thing.name, "j1", ECHO, timeout=0.2, lag=0.1)
+    service.add(thing.name, "j2", ECHO, timeout=600)
+    with Device(thing) as device:
+        assert device.start()["approximateSecondsBeforeTimedOut"] == 0
+        assert device.next_jobs(1) == [("j2", 1)]
+        assert device.start()["approximateSecondsBeforeTimedOut"] == 600
+    assert service.finished == [], "no device has ended it"
+
+
+def test_what_has_happened_can_be_forgotten_and_is_counted_anew(service: ScriptedJobs, thing: Thing) -> None:
+    with Device(thing) as device:
+        for job in ("j1", "j2"):
+            service.add(thing.name, job, ECHO)
+            device.ask(f"{job}/update", {"status": "SUCCEEDED"})
+            assert [ended.job for ended in service.wait_finished(1)] == [job]
+            assert len(service.requests()) == len(service.received) == 1
+            service.forget()
+    assert (service.requests(), list(service.received), service.finished) == ([], [], [])
+
+
 def test_a_thing_reaches_its_own_topics_only(broker: Mosquitto, service: ScriptedJobs, thing: Thing) -> None:
     with Device(thing) as device:
         assert device.publish("$aws/things/another/jobs/start-next", b"") == 135

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from localcloud.jobs_model import Job
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
 from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
+from tests.sim.simulator.events import EPOCH
 from tests.sim.simulator.explore import COUNT
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.service import EPOCH, Job
 from tests.sim.simulator.world import VARIANTS, Variant, World
 
 COURSES = int(os.environ.get("DC_SIM_COURSES", "1000"))

@@ -7,10 +7,10 @@ from __future__ import annotations
 import pytest
 
 from dc.jobs.journal import Journal
+from localcloud.jobs_model import Job, JobsModel
 from tests.sim.simulator.disk import FULL, KEPT, LOST, SHORT, TORN, UNREADABLE, ZEROS, SimDisk
-from tests.sim.simulator.events import Events
+from tests.sim.simulator.events import EPOCH, Events
 from tests.sim.simulator.scenario import operation
-from tests.sim.simulator.service import Job, Service
 
 Sent = list[tuple[str, dict[str, object]]]
 
@@ -21,8 +21,8 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def service(sent: Sent) -> Service:
-    return Service(Events(), lambda topic, message: sent.append((topic, message)), lambda execution: None)
+def service(sent: Sent) -> JobsModel:
+    return JobsModel(Events(), lambda topic, message: sent.append((topic, message)), lambda execution: None, EPOCH)
 
 
 def _topics(sent: Sent) -> list[str]:
@@ -33,7 +33,7 @@ def _disk() -> SimDisk:
     return SimDisk(lambda label: None, lambda data, sync: None)
 
 
-def test_only_a_new_front_of_the_queue_is_notified(service: Service, sent: Sent) -> None:
+def test_only_a_new_front_of_the_queue_is_notified(service: JobsModel, sent: Sent) -> None:
     service.create(Job("one", operation()))
     service.create(Job("two", operation()))
     service.start_next({})
@@ -44,7 +44,7 @@ def test_only_a_new_front_of_the_queue_is_notified(service: Service, sent: Sent)
     assert "execution" not in sent[-1][1]
 
 
-def test_an_update_with_an_old_version_is_refused_with_the_true_one(service: Service, sent: Sent) -> None:
+def test_an_update_with_an_old_version_is_refused_with_the_true_one(service: JobsModel, sent: Sent) -> None:
     service.create(Job("one", operation()))
     service.update("one", {"status": "IN_PROGRESS", "expectedVersion": 1})
     service.update("one", {"status": "IN_PROGRESS", "expectedVersion": 1, "clientToken": "t"})
@@ -53,7 +53,7 @@ def test_an_update_with_an_old_version_is_refused_with_the_true_one(service: Ser
     assert message["executionState"] == {"status": "IN_PROGRESS", "versionNumber": 2}
 
 
-def test_a_terminal_status_is_final(service: Service, sent: Sent) -> None:
+def test_a_terminal_status_is_final(service: JobsModel, sent: Sent) -> None:
     service.create(Job("one", operation()))
     service.cancel("one")
     assert service.update("one", {"status": "SUCCEEDED"}) is None
@@ -63,7 +63,7 @@ def test_a_terminal_status_is_final(service: Service, sent: Sent) -> None:
     assert codes == ["InvalidStateTransition", "ResourceNotFound"]
 
 
-def test_a_failure_is_retried_as_another_execution(service: Service) -> None:
+def test_a_failure_is_retried_as_another_execution(service: JobsModel) -> None:
     service.create(Job("one", operation(), retries=1))
     for number in (1, 2):
         assert service.update("one", {"status": "FAILED", "executionNumber": number}) is not None

@@ -21,8 +21,8 @@ from tests.system.harness.agent import Agent
 from tests.system.harness.contract import contract_errors, message_errors
 from tests.system.harness.handlers import Handlers
 from tests.system.harness.idle import Idle
+from tests.system.harness.rig import QUICK_RECONNECT, Rig
 from tests.system.harness.skips import EMULATED, NO_REEXEC, SOURCE_ONLY
-from tests.system.harness.station import QUICK_RECONNECT, Station
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
 MINUTE = 2.0
@@ -107,7 +107,7 @@ def device(broker: Mosquitto, tmp_path: Path) -> Thing:
 
 
 @pytest.fixture
-def one(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
+def device_agent(target: str, device: Thing, request: pytest.FixtureRequest) -> Iterator[Agent]:
     """That thing's agent, not started."""
     made = Agent(target, device)
     yield made
@@ -129,13 +129,13 @@ def service(broker: Mosquitto) -> Iterator[ScriptedJobs]:
 
 
 @pytest.fixture
-def fresh(cloud: Cloud, thing: Thing, agent: Callable[..., Agent]) -> Station:
+def rig(cloud: Cloud, thing: Thing, agent: Callable[..., Agent]) -> Rig:
     """A thing of the test's own whose agent is not started yet."""
-    return Station(cloud, thing, agent)
+    return Rig(cloud, thing, agent)
 
 
 @pytest.fixture(scope="module")
-def _shared(cloud: Cloud, target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def _shared(cloud: Cloud, target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     number = len(cloud.iot.list_things()["things"])
     before = cloud.mark()
     thing = cloud.make_thing(f"shared-{number}", tmp_path_factory.mktemp("shared"))
@@ -145,9 +145,9 @@ def _shared(cloud: Cloud, target: str, tmp_path_factory: pytest.TempPathFactory)
         assert of is thing and not more
         return agent.start(*flags)
 
-    station = Station(cloud, thing, start)
-    station.start_online()
-    yield station
+    rig = Rig(cloud, thing, start)
+    rig.start_online()
+    yield rig
     stopped = agent.stop()
     agent.finish()
     errors = contract_errors(cloud.publishes(thing, since=before))
@@ -156,7 +156,7 @@ def _shared(cloud: Cloud, target: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def station(_shared: Station, request: pytest.FixtureRequest) -> Iterator[Station]:
+def shared_rig(_shared: Rig, request: pytest.FixtureRequest) -> Iterator[Rig]:
     """A running agent that the tests of a module share: one job after the other, as in a device's life."""
     before = len(_shared.agent.log())
     yield _shared

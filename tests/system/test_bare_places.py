@@ -16,19 +16,20 @@ import pytest
 from localcloud.cloud import Cloud
 from localcloud.command import ROOT, is_emulated
 from localcloud.thing import Thing
+from tests.fakes.documents import operation, own_handler, run_command, steps
 from tests.system.harness.agent import Agent
-from tests.system.harness.place import (
+from tests.system.harness.rig import QUICK_RECONNECT, Rig
+from tests.system.harness.rootfs import (
     NAME,
     THING,
-    Place,
-    PlacedAgent,
+    RootFs,
+    RootFsAgent,
     busybox_root,
     configure,
     give,
     install,
 )
 from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
-from tests.system.harness.station import QUICK_RECONNECT, Station, operation, own, run_command, steps
 
 NOBODY_KNOWS = 54321  # a user without an entry in any passwd file
 MIB = 1 << 20
@@ -36,7 +37,7 @@ MIB = 1 << 20
 OLDEST_KERNEL = {"x86_64": ("3.2.0", 311), "armv7": ("3.2.0", 377), "aarch64": ("3.7.0", 272)}
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-Settle = Callable[[Place], Station]
+Settle = Callable[[RootFs], Rig]
 
 
 @pytest.fixture(autouse=True)
@@ -48,19 +49,21 @@ def _a_binary(target: str) -> None:
 @pytest.fixture
 def settle(cloud: Cloud, thing: Thing, request: pytest.FixtureRequest) -> Iterator[Settle]:
     """Make the thing live in a place: with its own binary and a static BusyBox as handlers."""
-    agents: list[PlacedAgent] = []
+    agents: list[RootFsAgent] = []
 
-    def make(place: Place) -> Station:
-        agent = PlacedAgent(place, thing)
+    def make(root_fs: RootFs) -> Rig:
+        agent = RootFsAgent(root_fs, thing)
         agents.append(agent)
         # By its number: there is neither a hosts file nor a resolver.
         configure(thing, endpoint=f"127.0.0.1:{thing.port}")
-        install(thing.handlers, [place.root / place.program.lstrip("/"), busybox_root(place.target) / "bin/busybox"])
+        install(
+            thing.handlers, [root_fs.root / root_fs.program.lstrip("/"), busybox_root(root_fs.target) / "bin/busybox"]
+        )
 
         def start(*flags: str, of: Thing, **more: Any) -> Agent:
             return agent.start(*flags, **more)
 
-        return Station(cloud, thing, start)
+        return Rig(cloud, thing, start)
 
     yield make
     for each in agents:
@@ -68,12 +71,12 @@ def settle(cloud: Cloud, thing: Thing, request: pytest.FixtureRequest) -> Iterat
         request.node.add_report_section("teardown", f"log {each.log_path}", each.log()[-20000:])
 
 
-def _runs_both_handlers(station: Station) -> None:
-    version = station.run(own(NAME, "--version", includeStdOut=True))
+def _runs_both_handlers(rig: Rig) -> None:
+    version = rig.run(own_handler(NAME, "--version", includeStdOut=True))
     assert (version.status, version.stdout[:1]) == ("SUCCEEDED", "v"), version
-    echo = station.run(own("busybox", "echo", "hello", includeStdOut=True))
+    echo = rig.run(own_handler("busybox", "echo", "hello", includeStdOut=True))
     assert (echo.status, echo.stdout) == ("SUCCEEDED", "hello\n"), echo
-    failed = station.run(own("busybox", "false"))
+    failed = rig.run(own_handler("busybox", "false"))
     assert (failed.status, failed.reason) == ("FAILED", "Exited with status: 1"), failed
 
 
@@ -83,32 +86,32 @@ def _runs_both_handlers(station: Station) -> None:
 @needs_root
 def test_in_an_empty_read_only_root_static_handlers_run(settle: Settle, target: str, tmp_path: Path) -> None:
     """No /proc, /dev, /tmp, /etc; nothing can be written, not even the agent's own folder."""
-    station = settle(Place.empty(target, tmp_path / "root", read_only=True))
-    station.start_online()
+    rig = settle(RootFs.empty(target, tmp_path / "root", read_only=True))
+    rig.start_online()
     assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [NAME, THING.name]
-    _runs_both_handlers(station)
-    station.agent.wait_log(r"no promise to resume a job after a restart: /thing/state\S*: Read-only file system")
-    assert station.agent.stop() == 0
+    _runs_both_handlers(rig)
+    rig.agent.wait_log(r"no promise to resume a job after a restart: /thing/state\S*: Read-only file system")
+    assert rig.agent.stop() == 0
 
 
 @needs_root
 def test_in_an_empty_root_with_an_empty_environment_and_no_such_user_static_handlers_run(
     settle: Settle, thing: Thing, target: str, tmp_path: Path
 ) -> None:
-    station = settle(Place.empty(target, tmp_path / "root", user=NOBODY_KNOWS))
+    rig = settle(RootFs.empty(target, tmp_path / "root", user=NOBODY_KNOWS))
     give(thing.folder, NOBODY_KNOWS)
-    station.start_online(env={})
-    _runs_both_handlers(station)
-    assert station.agent.stop() == 0
+    rig.start_online(env={})
+    _runs_both_handlers(rig)
+    assert rig.agent.stop() == 0
 
 
 @needs_root
 def test_without_a_home_the_missing_setting_is_named(settle: Settle, thing: Thing, target: str, tmp_path: Path) -> None:
     """A handler directory by default is below the home folder, and this user has none."""
-    station = settle(Place.empty(target, tmp_path / "root", user=NOBODY_KNOWS))
+    rig = settle(RootFs.empty(target, tmp_path / "root", user=NOBODY_KNOWS))
     configure(thing, jobs={"handler-directory": None, "state-directory": None})
     give(thing.folder, NOBODY_KNOWS)
-    agent = station.start(env={})
+    agent = rig.start(env={})
     assert agent.wait() == 1
     assert "HOME" in agent.log()
     assert "fix:" in agent.log()
@@ -118,9 +121,9 @@ def test_without_a_home_the_missing_setting_is_named(settle: Settle, thing: Thin
 def test_without_hosts_file_and_resolver_the_unknown_endpoint_is_named_and_the_agent_keeps_trying(
     settle: Settle, thing: Thing, target: str, tmp_path: Path
 ) -> None:
-    station = settle(Place.empty(target, tmp_path / "root"))
+    rig = settle(RootFs.empty(target, tmp_path / "root"))
     configure(thing, endpoint="broker.example:8883", mqtt=QUICK_RECONNECT)
-    agent = station.start(env={})
+    agent = rig.start(env={})
     first = agent.wait_log(r"broker\.example.*(could not be found|resolve|DNS|unknown)")
     agent.wait_log(r"broker\.example.*(could not be found|resolve|DNS|unknown)", after=first.end())
     assert agent.stop() == 0
@@ -128,43 +131,43 @@ def test_without_hosts_file_and_resolver_the_unknown_endpoint_is_named_and_the_a
 
 @needs_root
 def test_the_endpoint_is_found_by_a_hosts_file_alone(settle: Settle, thing: Thing, target: str, tmp_path: Path) -> None:
-    station = settle(Place.empty(target, tmp_path / "root"))
+    rig = settle(RootFs.empty(target, tmp_path / "root"))
     (tmp_path / "root/etc").mkdir()
     (tmp_path / "root/etc/hosts").write_text("127.0.0.1 localhost\n")
     configure(thing)
-    station.start_online()
-    _runs_both_handlers(station)
+    rig.start_online()
+    _runs_both_handlers(rig)
 
 
 @needs_root
 def test_a_script_where_there_is_no_shell_fails_and_the_missing_interpreter_is_named(
     settle: Settle, target: str, tmp_path: Path
 ) -> None:
-    station = settle(Place.empty(target, tmp_path / "root"))
-    station.start_online()
-    result = station.run_script("echo never")
+    rig = settle(RootFs.empty(target, tmp_path / "root"))
+    rig.start_online()
+    result = rig.run_script("echo never")
     assert result.status == "FAILED"
     assert "interpreter" in result.reason
-    _runs_both_handlers(station)
+    _runs_both_handlers(rig)
 
 
 @needs_root
 def test_a_whole_system_on_a_read_only_disk_runs_jobs(settle: Settle, target: str, tmp_path: Path) -> None:
     """As many boards are: /proc and /dev are there, nothing can be written, /tmp included."""
-    place = Place.userland(target, tmp_path / "root")
-    station = settle(Place(target, place.root, place.binds, read_only=True))
-    station.start_online(env={"PATH": PATH})
-    assert station.run_script("echo x >/tmp/file").status == "FAILED"
-    _runs_both_handlers(station)
+    root_fs = RootFs.userland(target, tmp_path / "root")
+    rig = settle(RootFs(target, root_fs.root, root_fs.binds, read_only=True))
+    rig.start_online(env={"PATH": PATH})
+    assert rig.run_script("echo x >/tmp/file").status == "FAILED"
+    _runs_both_handlers(rig)
 
 
 # -- a process that was given little
 
 
-def _starve(agent_of: Callable[..., Agent], cloud: Cloud, thing: Thing, **more: Any) -> Station:
-    station = Station(cloud, thing, agent_of)
-    station.start_online(**more)
-    return station
+def _starve(agent_of: Callable[..., Agent], cloud: Cloud, thing: Thing, **more: Any) -> Rig:
+    rig = Rig(cloud, thing, agent_of)
+    rig.start_online(**more)
+    return rig
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"], ids=["stdin", "stdout", "stderr", "all"])
@@ -174,12 +177,12 @@ def test_with_closed_standard_descriptors_a_job_runs_and_its_output_goes_nowhere
     """Descriptors 0 to 2 are the next to be given out: no file or socket of the agent may be taken for a stream."""
     log = thing.folder / "log"
     thing.configure(logging={"type": "file", "file": str(log)})
-    station = _starve(agent, cloud, thing, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
-    station.handlers.write("both.sh", "echo out; echo err >&2; ls /proc/self/fd; cat")
-    result = station.run(own("both.sh", includeStdOut=True, allowStdErr=1))
+    rig = _starve(agent, cloud, thing, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    rig.handlers.write("both.sh", "echo out; echo err >&2; ls /proc/self/fd; cat")
+    result = rig.run(own_handler("both.sh", includeStdOut=True, allowStdErr=1))
     assert result.status == "SUCCEEDED"
     assert (result.stdout.split(), result.stderr) == (["out", "0", "1", "2", "3"], "err\n")
-    assert station.agent.stop() == 0
+    assert rig.agent.stop() == 0
     assert "SUCCEEDED" in log.read_text()
 
 
@@ -188,32 +191,32 @@ def test_in_64_mebibytes_of_address_space_a_job_runs(
 ) -> None:
     if is_emulated(target):
         pytest.skip(f"{EMULATOR_NEEDS}: it maps the whole address space of the program")
-    station = _starve(agent, cloud, thing, prefix=("prlimit", f"--as={64 * MIB}", "--"))
-    result = station.run_script("ulimit -v")
+    rig = _starve(agent, cloud, thing, prefix=("prlimit", f"--as={64 * MIB}", "--"))
+    result = rig.run_script("ulimit -v")
     assert result.status == "SUCCEEDED"
-    echo = station.run(operation("echo", "hello", includeStdOut=True))
+    echo = rig.run(operation("echo", "hello", includeStdOut=True))
     assert (echo.status, echo.stdout) == ("SUCCEEDED", "hello\n")
 
 
 def test_with_few_descriptors_and_processes_to_spare_a_job_runs(
     cloud: Cloud, thing: Thing, agent: Callable[..., Agent]
 ) -> None:
-    station = _starve(agent, cloud, thing, prefix=("prlimit", "--nofile=32", "--"))
+    rig = _starve(agent, cloud, thing, prefix=("prlimit", "--nofile=32", "--"))
     for _ in range(3):
-        assert station.run(operation("true")).status == "SUCCEEDED"
+        assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
 def test_on_the_oldest_kernel_a_job_runs(cloud: Cloud, thing: Thing, agent: Callable[..., Agent], target: str) -> None:
     """Emulated, the kernel calls itself that old; natively, system calls that came later are missing."""
     version, newest_call = OLDEST_KERNEL[target]
     if is_emulated(target):
-        station = _starve(agent, cloud, thing, env={"QEMU_UNAME": version})
+        rig = _starve(agent, cloud, thing, env={"QEMU_UNAME": version})
         old = {"key": "kernelRelease", "value": [version], "type": "stringEqual"}
-        assert station.run(steps(run_command("true"), conditions=[old])).status == "SUCCEEDED"
+        assert rig.run(steps(run_command("true"), conditions=[old])).status == "SUCCEEDED"
         return
     old_kernel = (sys.executable, "-I", str(ROOT / "ci/qemu/old_kernel.py"), str(newest_call))
-    station = _starve(agent, cloud, thing, prefix=old_kernel)
-    result = station.run(operation("grep", "^Seccomp:", "/proc/self/status", includeStdOut=True))
+    rig = _starve(agent, cloud, thing, prefix=old_kernel)
+    result = rig.run(operation("grep", "^Seccomp:", "/proc/self/status", includeStdOut=True))
     assert (result.status, result.stdout) == ("SUCCEEDED", "Seccomp:\t2\n")
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.documents import operation
 from tests.system.harness.idle import Idle
-from tests.system.harness.station import JOB_SECONDS, Station, operation
+from tests.system.harness.rig import JOB_SECONDS, Rig
 
 IDLE_SECONDS = 60.0
 IDLE_MILLISECONDS = 2.0
@@ -43,7 +44,7 @@ ALLOWED = {
 
 
 @pytest.mark.usefixtures("source_only")
-def test_the_idle_daemon_has_loaded_only_modules_that_are_on_the_list(fresh: Station, tmp_path: Path) -> None:
+def test_the_idle_daemon_has_loaded_only_modules_that_are_on_the_list(rig: Rig, tmp_path: Path) -> None:
     """Each costs memory and start-up time: reference figures are in docs/. `-X importtime` names them all."""
     (tmp_path / "empty_program.py").write_text("")
     bare = _imported(
@@ -55,9 +56,9 @@ def test_the_idle_daemon_has_loaded_only_modules_that_are_on_the_list(fresh: Sta
             check=True,
         ).stderr
     )
-    fresh.start(env={"PYTHONPROFILEIMPORTTIME": "1"})
-    fresh.agent.wait_log("no job execution is pending")
-    loaded = _imported(fresh.agent.log())
+    rig.start(env={"PYTHONPROFILEIMPORTTIME": "1"})
+    rig.agent.wait_log("no job execution is pending")
+    loaded = _imported(rig.agent.log())
     assert "dc.jobs.feature" in loaded, "the list must be that of the running agent"
     own = {name for name in loaded if name.split(".")[0] == "dc"}
     assert loaded - bare - own - ALLOWED == set()
@@ -69,45 +70,45 @@ def _imported(text: str) -> set[str]:
 
 
 @pytest.mark.usefixtures("source_only")
-def test_parts_that_only_people_use_are_not_loaded_by_the_daemon(fresh: Station) -> None:
-    fresh.start(env={"PYTHONPROFILEIMPORTTIME": "1"})
-    fresh.agent.wait_log("no job execution is pending")
-    loaded = _imported(fresh.agent.log())
+def test_parts_that_only_people_use_are_not_loaded_by_the_daemon(rig: Rig) -> None:
+    rig.start(env={"PYTHONPROFILEIMPORTTIME": "1"})
+    rig.agent.wait_log("no job execution is pending")
+    loaded = _imported(rig.agent.log())
     for name in ("dc.config.show", "dc.diagnose", "dc.jobs.run.become", "dc.jobs.run.users", "dc.jobs.facts", "awscrt"):
         assert name not in loaded
 
 
 @pytest.mark.usefixtures("source_only")
-def test_connected_and_idle_it_is_resident_with_less_than_16_mib(fresh: Station) -> None:
-    fresh.start()
-    fresh.agent.wait_log("no job execution is pending")
-    assert fresh.agent.rss_kib() < RSS_KIB
+def test_connected_and_idle_it_is_resident_with_less_than_16_mib(rig: Rig) -> None:
+    rig.start()
+    rig.agent.wait_log("no job execution is pending")
+    assert rig.agent.rss_kib() < RSS_KIB
 
 
 @pytest.mark.usefixtures("source_only")
-def test_from_exec_to_start_next_it_takes_less_than_120_ms(fresh: Station) -> None:
+def test_from_exec_to_start_next_it_takes_less_than_120_ms(rig: Rig) -> None:
     """The median of several starts, each after a bare interpreter's that tells how busy the machine is."""
-    fresh.start_online()
-    fresh.agent.stop()
+    rig.start_online()
+    rig.agent.stop()
     bare, starts = [], []
     for _ in range(STARTS):
         began = time.monotonic()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         bare.append(time.monotonic() - began)
-        mark, began = fresh.cloud.mark(), time.time()
-        fresh.start()
-        starts.append(fresh.wait_published("/start-next", since=mark)[0].at - began)
-        assert fresh.agent.stop() == 0
+        mark, began = rig.cloud.mark(), time.time()
+        rig.start()
+        starts.append(rig.wait_published("/start-next", since=mark)[0].at - began)
+        assert rig.agent.stop() == 0
     limit = max(START_SECONDS, START_RATIO * statistics.median(bare))
     assert statistics.median(starts) < limit, f"{starts} s, where a bare interpreter takes {bare} s"
 
 
 @pytest.mark.usefixtures("measured")
-def test_it_has_no_more_threads_than_the_loop_and_what_awscrt_needs(fresh: Station) -> None:
+def test_it_has_no_more_threads_than_the_loop_and_what_awscrt_needs(rig: Rig) -> None:
     """The event loop of awscrt and its resolver."""
-    fresh.start_online()
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
-    assert fresh.agent.threads() <= 3
+    rig.start_online()
+    assert rig.run(operation("true")).status == "SUCCEEDED"
+    assert rig.agent.threads() <= 3
 
 
 @pytest.mark.usefixtures("measured")

@@ -17,11 +17,12 @@ from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import SILENCE, ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
 from tests.system.harness.namespaces import localhost_is
+from tests.system.harness.rig import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Rig
 from tests.system.harness.skips import needs_root
 from tests.system.harness.sockets import relay, serving
-from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
 
 ALPN = "x-amzn-mqtt-ca"
 
@@ -33,60 +34,62 @@ def jobs(broker: Mosquitto) -> Iterator[ScriptedJobs]:
         yield service
 
 
-def test_jobs_run_over_any_broker_that_speaks_mqtt_5(jobs: ScriptedJobs, one: Agent) -> None:
-    one.start()
+def test_jobs_run_over_any_broker_that_speaks_mqtt_5(jobs: ScriptedJobs, device_agent: Agent) -> None:
+    device_agent.start()
     jobs.wait_requests("start-next")
     jobs.add("device", "first", operation("echo", "hi", includeStdOut=True))
     (done,) = jobs.wait_finished(1, JOB_SECONDS)
     assert (done.status, done.details) == ("SUCCEEDED", {"reason": "Exited with status: 0", "stdout": "hi\n"})
-    assert one.stop() == 0
+    assert device_agent.stop() == 0
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["session kept", "session lost"])
 def test_a_broker_that_restarts_is_found_again_and_asked_for_work(
-    broker: Mosquitto, jobs: ScriptedJobs, one: Agent, keep: bool
+    broker: Mosquitto, jobs: ScriptedJobs, device_agent: Agent, keep: bool
 ) -> None:
-    one.start()
+    device_agent.start()
     jobs.wait_requests("start-next")
     for round_number in (1, 2):
         asked = len(jobs.requests("start-next"))
-        mark = len(one.log())
+        mark = len(device_agent.log())
         broker.restart(keep_sessions=keep)
         jobs.listen()
-        one.wait_log(ONLINE, after=mark)
+        device_agent.wait_log(ONLINE, after=mark)
         jobs.wait_requests("start-next", asked + 1, timeout=JOB_SECONDS)
         jobs.add("device", f"job-{round_number}", operation("true"))
         assert jobs.wait_finished(round_number, JOB_SECONDS)[-1].status == "SUCCEEDED"
 
 
-def test_a_session_that_is_there_is_not_subscribed_to_again(broker: Mosquitto, jobs: ScriptedJobs, one: Agent) -> None:
+def test_a_session_that_is_there_is_not_subscribed_to_again(
+    broker: Mosquitto, jobs: ScriptedJobs, device_agent: Agent
+) -> None:
     """Subscribing again would make some brokers deliver everything twice.
 
     mosquitto 2.0.11 takes a session over its restart only if that was resumed once: hence two restarts.
     """
-    one.start()
+    device_agent.start()
     jobs.wait_requests("start-next")
     for asked in (2, 3):
-        mark, subscribed = len(one.log()), broker.log().count("Received SUBSCRIBE from device")
+        mark, subscribed = len(device_agent.log()), broker.log().count("Received SUBSCRIBE from device")
         broker.restart(keep_sessions=True)
         jobs.listen()
-        one.wait_log(ONLINE, after=mark)
+        device_agent.wait_log(ONLINE, after=mark)
         jobs.wait_requests("start-next", asked, timeout=JOB_SECONDS)
     assert "Sending CONNACK to device (1, 0)" in broker.log()
     assert broker.log().count("Received SUBSCRIBE from device") == subscribed
 
 
 def test_a_broker_that_freezes_is_given_up_and_found_again(
-    broker: Mosquitto, device: Thing, jobs: ScriptedJobs, one: Agent
+    broker: Mosquitto, device: Thing, jobs: ScriptedJobs, device_agent: Agent
 ) -> None:
     """Only the keep-alive can tell: nothing is closed."""
     device.configure(mqtt={**QUICK_RECONNECT, "keep-alive-seconds": 5})
-    one.start()
+    device_agent.start()
     jobs.wait_requests("start-next")
     asked = len(jobs.requests("start-next"))
-    mark = len(one.log())
+    mark = len(device_agent.log())
     broker.freeze()
-    one.wait_log("the connection was lost", after=mark)
+    device_agent.wait_log("the connection was lost", after=mark)
     broker.thaw()
     jobs.listen()
     jobs.wait_requests("start-next", asked + 1, timeout=JOB_SECONDS)
@@ -94,51 +97,55 @@ def test_a_broker_that_freezes_is_given_up_and_found_again(
     assert jobs.wait_finished(1, JOB_SECONDS)[0].status == "SUCCEEDED"
 
 
-def test_news_of_an_empty_queue_does_not_replace_the_answer_to_start_next(jobs: ScriptedJobs, one: Agent) -> None:
+def test_news_of_an_empty_queue_does_not_replace_the_answer_to_start_next(
+    jobs: ScriptedJobs, device_agent: Agent
+) -> None:
     """An old notify-next of a kept session may come after the question whose answer was lost."""
     jobs.script("start-next", SILENCE)
-    one.start()
+    device_agent.start()
     jobs.wait_requests("start-next")
     jobs.notify("device")
-    one.wait_log("no job execution is pending")
+    device_agent.wait_log("no job execution is pending")
     jobs.wait_requests("start-next", 2, timeout=30)  # the agent gives an answer ten seconds
 
 
-def test_an_agent_started_before_its_broker_connects_when_it_is_there(broker: Mosquitto, one: Agent) -> None:
+def test_an_agent_started_before_its_broker_connects_when_it_is_there(broker: Mosquitto, device_agent: Agent) -> None:
     broker.stop()
-    one.start()
-    one.wait_log("nothing listens there")
+    device_agent.start()
+    device_agent.wait_log("nothing listens there")
     broker.start()
-    one.wait_log(ONLINE)
+    device_agent.wait_log(ONLINE)
 
 
 @needs_root
 def test_without_a_port_443_is_tried_first_and_8883_when_that_is_refused(
-    broker: Mosquitto, jobs: ScriptedJobs, one: Agent, address: str, tmp_path: Path
+    broker: Mosquitto, jobs: ScriptedJobs, device_agent: Agent, address: str, tmp_path: Path
 ) -> None:
-    one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+    device_agent.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
     with serving(relay(broker.port), address, 8883):
         try:
-            one.start(prefix=localhost_is(address, tmp_path))
+            device_agent.start(prefix=localhost_is(address, tmp_path))
             jobs.wait_requests("start-next", timeout=JOB_SECONDS)
-            assert one.log().index("connecting to localhost:443") < one.log().index("connecting to localhost:8883")
-            assert "localhost:443: nothing listens there" in one.log()
+            assert device_agent.log().index("connecting to localhost:443") < device_agent.log().index(
+                "connecting to localhost:8883"
+            )
+            assert "localhost:443: nothing listens there" in device_agent.log()
         finally:
-            one.finish()  # before the relay, which passes on until one side closes
+            device_agent.finish()  # before the relay, which passes on until one side closes
 
 
 @needs_root
 def test_port_443_is_asked_for_mqtt_by_alpn_and_8883_is_not(
-    broker: Mosquitto, one: Agent, address: str, tmp_path: Path
+    broker: Mosquitto, device_agent: Agent, address: str, tmp_path: Path
 ) -> None:
     """Two listeners that only note what the agent offers in its first TLS message."""
-    one.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
+    device_agent.thing.configure(endpoint="localhost", mqtt=QUICK_RECONNECT)
     with _listener(broker, address, 443) as secure, _listener(broker, address, 8883) as plain:
         try:
-            one.start(prefix=localhost_is(address, tmp_path))
+            device_agent.start(prefix=localhost_is(address, tmp_path))
             wait_until(lambda: secure and plain, JOB_SECONDS, "both ports to be tried")
         finally:
-            one.finish()
+            device_agent.finish()
     assert (secure[0], plain[0]) == (ALPN, None)
 
 
@@ -166,53 +173,53 @@ def _listener(broker: Mosquitto, address: str, port: int) -> Iterator[list[str |
         yield chosen
 
 
-def test_a_second_agent_of_the_same_thing_is_refused_and_the_first_goes_on(fresh: Station, target: str) -> None:
-    fresh.start_online()
-    second = Agent(target, fresh.thing).start()
+def test_a_second_agent_of_the_same_thing_is_refused_and_the_first_goes_on(rig: Rig, target: str) -> None:
+    rig.start_online()
+    second = Agent(target, rig.thing).start()
     try:
         assert second.wait() == 1
     finally:
         second.finish()
-    assert f"process {fresh.agent.pid} holds" in second.log()
+    assert f"process {rig.agent.pid} holds" in second.log()
     assert "An instance of Device Client is already running." in second.log()
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
-def test_the_lock_of_an_agent_that_was_killed_is_free(fresh: Station) -> None:
-    fresh.start_online()
-    fresh.agent.kill()
-    fresh.start()
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+def test_the_lock_of_an_agent_that_was_killed_is_free(rig: Rig) -> None:
+    rig.start_online()
+    rig.agent.kill()
+    rig.start()
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
-def test_agents_of_two_things_share_a_device(fresh: Station, target: str, tmp_path: Path) -> None:
-    other = fresh.cloud.make_thing("second-thing", tmp_path / "other")
-    fresh.start_online()
-    second = Agent(target, other).start(env={"LOCK_FILE_PATH": str(fresh.thing.folder)})
+def test_agents_of_two_things_share_a_device(rig: Rig, target: str, tmp_path: Path) -> None:
+    other = rig.cloud.make_thing("second-thing", tmp_path / "other")
+    rig.start_online()
+    second = Agent(target, other).start(env={"LOCK_FILE_PATH": str(rig.thing.folder)})
     try:
         second.wait_log(ONLINE)
-        assert fresh.run(operation("true")).status == "SUCCEEDED"
+        assert rig.run(operation("true")).status == "SUCCEEDED"
     finally:
         second.finish()
 
 
-def test_a_lock_folder_that_can_not_be_used_is_told_and_the_agent_runs(fresh: Station) -> None:
-    fresh.start(env={"LOCK_FILE_PATH": "/no/such/folder"})
-    fresh.agent.wait_log("no lock is held")
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+def test_a_lock_folder_that_can_not_be_used_is_told_and_the_agent_runs(rig: Rig) -> None:
+    rig.start(env={"LOCK_FILE_PATH": "/no/such/folder"})
+    rig.agent.wait_log("no lock is held")
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
 def test_two_agents_with_one_client_id_do_not_throw_each_other_out_again_and_again(
-    fresh: Station, target: str, tmp_path: Path
+    rig: Rig, target: str, tmp_path: Path
 ) -> None:
     """Without a common lock, as on two devices: the one that is thrown out waits, and says what is wrong."""
-    fresh.thing.configure(mqtt=QUICK_RECONNECT)
-    fresh.start_online()
-    mark = fresh.cloud.mark()
-    second = Agent(target, fresh.thing).start(env={"LOCK_FILE_PATH": ""})
+    rig.thing.configure(mqtt=QUICK_RECONNECT)
+    rig.start_online()
+    mark = rig.cloud.mark()
+    second = Agent(target, rig.thing).start(env={"LOCK_FILE_PATH": ""})
     try:
-        fresh.agent.wait_log('is "thing-name" .+ used by a second device or agent')
-        assert fresh.run(operation("true")).status == "SUCCEEDED"
-        assert len(fresh.cloud.events("connect", fresh.thing, since=mark)) == 1
+        rig.agent.wait_log('is "thing-name" .+ used by a second device or agent')
+        assert rig.run(operation("true")).status == "SUCCEEDED"
+        assert len(rig.cloud.events("connect", rig.thing, since=mark)) == 1
     finally:
         second.finish()

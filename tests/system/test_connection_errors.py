@@ -19,10 +19,11 @@ from localcloud.mosquitto import Mosquitto
 from localcloud.policy import minimal_policy
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
+from tests.system.harness.rig import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Rig
 from tests.system.harness.skips import needs_root
 from tests.system.harness.sockets import relay, serving, talker
-from tests.system.harness.station import JOB_SECONDS, ONLINE, QUICK_RECONNECT, Station, operation
 
 DAY = datetime.timedelta(days=1)
 
@@ -53,110 +54,114 @@ def _attempts(agent: Agent) -> list[str]:
     ]
 
 
-def test_a_certificate_that_ran_out(broker: Mosquitto, device: Thing, one: Agent) -> None:
+def test_a_certificate_that_ran_out(broker: Mosquitto, device: Thing, device_agent: Agent) -> None:
     certificate, key = broker.authority.client("device", since=30 * DAY, until=-DAY)
     device.write(certificate, key, broker.authority.pem)
     device.configure(mqtt=QUICK_RECONNECT)
-    one.start()
+    device_agent.start()
     yesterday = (datetime.datetime.now(datetime.UTC) - DAY).strftime("%Y-%m-%d")
-    _says_once_and_goes_on(one, f'"cert" {device.cert} expired on {yesterday}', "renew it or set the clock")
+    _says_once_and_goes_on(device_agent, f'"cert" {device.cert} expired on {yesterday}', "renew it or set the clock")
 
 
-def test_a_certificate_that_is_not_valid_yet_by_the_devices_clock(broker: Mosquitto, device: Thing, one: Agent) -> None:
+def test_a_certificate_that_is_not_valid_yet_by_the_devices_clock(
+    broker: Mosquitto, device: Thing, device_agent: Agent
+) -> None:
     certificate, key = broker.authority.client("device", since=-DAY, until=30 * DAY)
     device.write(certificate, key, broker.authority.pem)
     device.configure(mqtt=QUICK_RECONNECT)
-    one.start()
-    _says_once_and_goes_on(one, f'"cert" {device.cert} is valid only from', "set the clock")
+    device_agent.start()
+    _says_once_and_goes_on(device_agent, f'"cert" {device.cert} is valid only from', "set the clock")
 
 
-def test_a_port_that_nothing_listens_on(device: Thing, one: Agent) -> None:
+def test_a_port_that_nothing_listens_on(device: Thing, device_agent: Agent) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
-    one.start()
-    _says_once_and_goes_on(one, f"localhost:{port}: nothing listens there", "check the endpoint and its port")
+    device_agent.start()
+    _says_once_and_goes_on(device_agent, f"localhost:{port}: nothing listens there", "check the endpoint and its port")
 
 
 @needs_root
-def test_a_host_name_that_nobody_knows(device: Thing, one: Agent) -> None:
+def test_a_host_name_that_nobody_knows(device: Thing, device_agent: Agent) -> None:
     """In a network of its own, so that no question leaves this machine."""
     device.configure(endpoint="no-such-endpoint.iot.us-west-2.amazonaws.invalid:8883", mqtt=QUICK_RECONNECT)
-    one.start(prefix=("unshare", "--net"))
-    _says_once_and_goes_on(one, "the host name can't be resolved", 'check "endpoint" and the device\'s DNS')
+    device_agent.start(prefix=("unshare", "--net"))
+    _says_once_and_goes_on(device_agent, "the host name can't be resolved", 'check "endpoint" and the device\'s DNS')
 
 
 @needs_root
-def test_a_network_that_is_not_there(device: Thing, one: Agent) -> None:
+def test_a_network_that_is_not_there(device: Thing, device_agent: Agent) -> None:
     device.configure(endpoint="192.0.2.1:8883", mqtt=QUICK_RECONNECT)
-    one.start(prefix=("unshare", "--net"))
-    _says_once_and_goes_on(one, "192.0.2.1:8883 can't be reached", "check the network")
+    device_agent.start(prefix=("unshare", "--net"))
+    _says_once_and_goes_on(device_agent, "192.0.2.1:8883 can't be reached", "check the network")
 
 
-def test_something_that_speaks_no_tls(device: Thing, one: Agent) -> None:
+def test_something_that_speaks_no_tls(device: Thing, device_agent: Agent) -> None:
     """What awscrt makes of it depends on which comes first, the text or the end of the connection."""
     with serving(talker(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
-        one.start()
-        line = one.wait_log(r"\[ERROR\] .*$")[0]
+        device_agent.start()
+        line = device_agent.wait_log(r"\[ERROR\] .*$")[0]
         assert f"localhost:{port}" in line and ("TLS failed" in line or "closed the connection" in line)
 
 
 def test_a_key_that_does_not_belong_to_the_certificate_ends_the_agent(
-    broker: Mosquitto, device: Thing, one: Agent
+    broker: Mosquitto, device: Thing, device_agent: Agent
 ) -> None:
     """No retry can mend it, so this is one of the few errors that end the agent before its first connection."""
     device.key.write_text(broker.authority.client("device")[1])
-    assert one.start().wait() == 1
+    assert device_agent.start().wait() == 1
     reason = "Failed to establish MQTT connection due to credential/configuration error"
-    assert f"AWS IoT Device Client must abort execution, reason: {reason}" in one.log()
-    assert f'"key" {device.key}' in one.log() and "the key must belong to the certificate" in one.log()
+    assert f"AWS IoT Device Client must abort execution, reason: {reason}" in device_agent.log()
+    assert (
+        f'"key" {device.key}' in device_agent.log() and "the key must belong to the certificate" in device_agent.log()
+    )
 
 
 @pytest.mark.refused
-def test_a_certificate_that_is_not_active_works_as_soon_as_it_is(fresh: Station) -> None:
-    fresh.thing.configure(mqtt=QUICK_RECONNECT)
-    arn = _certificate(fresh.cloud, fresh.thing)
-    fresh.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="INACTIVE")
-    fresh.start()
-    wait_until(lambda: len(_attempts(fresh.agent)) >= 2, JOB_SECONDS, "two attempts")
-    errors = [line for line in fresh.agent.log().splitlines() if "[ERROR]" in line]
+def test_a_certificate_that_is_not_active_works_as_soon_as_it_is(rig: Rig) -> None:
+    rig.thing.configure(mqtt=QUICK_RECONNECT)
+    arn = _certificate(rig.cloud, rig.thing)
+    rig.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="INACTIVE")
+    rig.start()
+    wait_until(lambda: len(_attempts(rig.agent)) >= 2, JOB_SECONDS, "two attempts")
+    errors = [line for line in rig.agent.log().splitlines() if "[ERROR]" in line]
     assert len(errors) == 1 and "active" in errors[0], errors
-    fresh.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="ACTIVE")
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+    rig.cloud.iot.update_certificate(certificateId=arn.rsplit("/", 1)[1], newStatus="ACTIVE")
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
 @pytest.mark.refused
-def test_a_policy_without_the_topic_filter_is_named_and_works_as_soon_as_it_has_it(fresh: Station) -> None:
-    jobs = f"$aws/things/{fresh.thing.name}/jobs"
-    _change_policy(fresh, "iot:Subscribe", f"topicfilter/{jobs}/*/update/accepted")
-    fresh.start()
-    line = fresh.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
+def test_a_policy_without_the_topic_filter_is_named_and_works_as_soon_as_it_has_it(rig: Rig) -> None:
+    jobs = f"$aws/things/{rig.thing.name}/jobs"
+    _change_policy(rig, "iot:Subscribe", f"topicfilter/{jobs}/*/update/accepted")
+    rig.start()
+    line = rig.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
     assert "iot:Subscribe" in line and f"topicfilter/{jobs}/+/update/accepted" in line
-    _restore_policy(fresh)
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+    _restore_policy(rig)
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
 @pytest.mark.refused
-def test_a_policy_without_the_topic_to_publish_on_is_named_and_works_as_soon_as_it_has_it(fresh: Station) -> None:
-    jobs = f"$aws/things/{fresh.thing.name}/jobs"
-    _change_policy(fresh, "iot:Publish", f"topic/{jobs}/start-next")
-    fresh.start()
-    line = fresh.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
+def test_a_policy_without_the_topic_to_publish_on_is_named_and_works_as_soon_as_it_has_it(rig: Rig) -> None:
+    jobs = f"$aws/things/{rig.thing.name}/jobs"
+    _change_policy(rig, "iot:Publish", f"topic/{jobs}/start-next")
+    rig.start()
+    line = rig.agent.wait_log(r"\[ERROR\] .*the broker refuses.*$")[0]
     assert "iot:Publish" in line and f"topic/{jobs}/start-next" in line
-    _restore_policy(fresh)
-    assert fresh.run(operation("true")).status == "SUCCEEDED"
+    _restore_policy(rig)
+    assert rig.run(operation("true")).status == "SUCCEEDED"
 
 
 @pytest.mark.refused
-def test_a_policy_that_does_not_let_the_client_connect_is_named(fresh: Station) -> None:
-    fresh.thing.configure(mqtt=QUICK_RECONNECT)
-    _change_policy(fresh, "iot:Connect", f"client/{fresh.thing.name}")
-    fresh.start()
-    line = fresh.agent.wait_log(r"\[ERROR\] .*$")[0]
-    assert "iot:Connect" in line and f"client/{fresh.thing.name}" in line
-    _restore_policy(fresh)
-    fresh.agent.wait_log(ONLINE)
+def test_a_policy_that_does_not_let_the_client_connect_is_named(rig: Rig) -> None:
+    rig.thing.configure(mqtt=QUICK_RECONNECT)
+    _change_policy(rig, "iot:Connect", f"client/{rig.thing.name}")
+    rig.start()
+    line = rig.agent.wait_log(r"\[ERROR\] .*$")[0]
+    assert "iot:Connect" in line and f"client/{rig.thing.name}" in line
+    _restore_policy(rig)
+    rig.agent.wait_log(ONLINE)
 
 
 def _certificate(cloud: Cloud, thing: Thing) -> str:
@@ -164,23 +169,23 @@ def _certificate(cloud: Cloud, thing: Thing) -> str:
     return str(principal)
 
 
-def _change_policy(station: Station, action: str, resource: str) -> None:
+def _change_policy(rig: Rig, action: str, resource: str) -> None:
     """Take one resource out of one statement of the thing's policy."""
-    document = minimal_policy(REGION, ACCOUNT, station.thing.name)
+    document = minimal_policy(REGION, ACCOUNT, rig.thing.name)
     arn = f"arn:aws:iot:{REGION}:{ACCOUNT}:{resource}"
     for statement in document["Statement"]:
         if statement["Action"] == action:
             statement["Resource"] = [r for r in statement["Resource"] if r != arn] or [f"{arn}-no-longer"]
-    _put_policy(station, document)
+    _put_policy(rig, document)
 
 
-def _restore_policy(station: Station) -> None:
-    _put_policy(station, minimal_policy(REGION, ACCOUNT, station.thing.name))
+def _restore_policy(rig: Rig) -> None:
+    _put_policy(rig, minimal_policy(REGION, ACCOUNT, rig.thing.name))
 
 
-def _put_policy(station: Station, document: dict[str, Any]) -> None:
-    name = f"{station.thing.name}-device-client"
-    station.cloud.iot.create_policy_version(policyName=name, policyDocument=json.dumps(document), setAsDefault=True)
+def _put_policy(rig: Rig, document: dict[str, Any]) -> None:
+    name = f"{rig.thing.name}-device-client"
+    rig.cloud.iot.create_policy_version(policyName=name, policyDocument=json.dumps(document), setAsDefault=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

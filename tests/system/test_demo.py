@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from demo.jobs import JOBS
 from localcloud.command import ROOT
-from localcloud.demo_jobs import JOBS
 from localcloud.waiting import wait_until
 
 DEMO_SECONDS = 100.0
@@ -38,7 +38,7 @@ EXECUTION_KEYS = {
 def demo(target: str, folder: Path, out: int, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     """The demo as a process that writes to the descriptor `out`; all its files lie below `folder`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "localcloud.demo", "--arch", target],
+        [sys.executable, "-m", "demo", "--arch", target],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(folder)} | env,
         stdin=subprocess.DEVNULL,

@@ -10,24 +10,25 @@ from typing import Any
 
 import pytest
 
-from tests.system.harness.station import Station, operation, own, run_command, run_handler, steps
+from tests.fakes.documents import operation, own_handler, run_command, run_handler, steps
+from tests.system.harness.rig import Rig
 
 ARGUMENTS = "printf '<%s>' \"$@\""
 
 
-def test_steps_run_in_order_and_the_final_step_last(station: Station) -> None:
+def test_steps_run_in_order_and_the_final_step_last(shared_rig: Rig) -> None:
     document = steps(
         run_command("echo,first"),
         run_command("echo,second"),
         finalStep=run_command("echo,final"),
         includeStdOut="true",
     )
-    result = station.run(document)
+    result = shared_rig.run(document)
     assert (result.status, result.stdout) == ("SUCCEEDED", "first\nsecond\nfinal\n")
 
 
-def test_a_failing_step_ends_the_job_and_no_later_step_nor_the_final_one_runs(station: Station) -> None:
-    station.handlers.write("fail.sh", "echo broken >&2; exit 5")
+def test_a_failing_step_ends_the_job_and_no_later_step_nor_the_final_one_runs(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("fail.sh", "echo broken >&2; exit 5")
     document = steps(
         run_command("echo,first"),
         run_handler("fail.sh", name="the broken one"),
@@ -35,7 +36,7 @@ def test_a_failing_step_ends_the_job_and_no_later_step_nor_the_final_one_runs(st
         finalStep=run_command("echo,final"),
         includeStdOut=True,
     )
-    result = station.run(document)
+    result = shared_rig.run(document)
     assert result.status == "FAILED"
     assert result.details == {
         "reason": "Exited with status: 5",
@@ -46,7 +47,7 @@ def test_a_failing_step_ends_the_job_and_no_later_step_nor_the_final_one_runs(st
 
 
 @pytest.mark.parametrize("value", [True, "true"], ids=["boolean", "string"])
-def test_a_step_whose_failure_is_ignored_does_not_stop_the_job(station: Station, value: object) -> None:
+def test_a_step_whose_failure_is_ignored_does_not_stop_the_job(shared_rig: Rig, value: object) -> None:
     document = steps(
         run_command("false", ignoreStepFailure=value),
         run_command("no-such-program-anywhere", ignoreStepFailure=value),
@@ -54,18 +55,18 @@ def test_a_step_whose_failure_is_ignored_does_not_stop_the_job(station: Station,
         finalStep=run_command("echo,final"),
         includeStdOut=True,
     )
-    result = station.run(document)
+    result = shared_rig.run(document)
     assert (result.status, result.stdout) == ("SUCCEEDED", "went on\nfinal\n")
 
 
 @pytest.mark.parametrize("value", [False, "false", None], ids=repr)
-def test_ignore_step_failure_is_off_unless_it_is_true(station: Station, value: object) -> None:
+def test_ignore_step_failure_is_off_unless_it_is_true(shared_rig: Rig, value: object) -> None:
     more: dict[str, Any] = {} if value is None else {"ignoreStepFailure": value}
-    assert station.run(steps(run_command("false", **more), run_command("true"))).status == "FAILED"
+    assert shared_rig.run(steps(run_command("false", **more), run_command("true"))).status == "FAILED"
 
 
-def test_a_failing_final_step_fails_the_job(station: Station) -> None:
-    result = station.run(steps(run_command("true"), finalStep=run_command("false", name="the end")))
+def test_a_failing_final_step_fails_the_job(shared_rig: Rig) -> None:
+    result = shared_rig.run(steps(run_command("true"), finalStep=run_command("false", name="the end")))
     assert (result.status, result.details["step"]) == ("FAILED", "the end")
 
 
@@ -80,50 +81,50 @@ def test_a_failing_final_step_fails_the_job(station: Station) -> None:
         (" count.sh ", []),
     ],
 )
-def test_a_command_is_split_at_commas_and_no_shell_sees_it(station: Station, command: str, words: list[str]) -> None:
-    station.handlers.write("count.sh", 'printf %s "$#"; for word; do printf "<%s>" "$word"; done')
-    result = station.run(steps(run_command(command), includeStdOut=True))
+def test_a_command_is_split_at_commas_and_no_shell_sees_it(shared_rig: Rig, command: str, words: list[str]) -> None:
+    shared_rig.handlers.write("count.sh", 'printf %s "$#"; for word; do printf "<%s>" "$word"; done')
+    result = shared_rig.run(steps(run_command(command), includeStdOut=True))
     assert result.status == "SUCCEEDED"
     assert result.stdout == str(len(words)) + "".join(f"<{word}>" for word in words)
 
 
-def test_a_handler_of_a_step_gets_the_user_as_its_first_argument(station: Station) -> None:
+def test_a_handler_of_a_step_gets_the_user_as_its_first_argument(shared_rig: Rig) -> None:
     """The C++ client's contract: the handler itself decides what to do with the name."""
-    station.handlers.write("show.sh", ARGUMENTS)
-    result = station.run(steps(run_handler("show.sh", "a", "b", runAsUser="someone-unknown"), includeStdOut=True))
+    shared_rig.handlers.write("show.sh", ARGUMENTS)
+    result = shared_rig.run(steps(run_handler("show.sh", "a", "b", runAsUser="someone-unknown"), includeStdOut=True))
     assert (result.status, result.stdout) == ("SUCCEEDED", "<someone-unknown><a><b>")
 
 
-def test_a_handler_of_a_step_without_a_user_gets_an_empty_first_argument(station: Station) -> None:
-    station.handlers.write("show.sh", ARGUMENTS)
-    assert station.run(steps(run_handler("show.sh", "a"), includeStdOut=True)).stdout == "<><a>"
+def test_a_handler_of_a_step_without_a_user_gets_an_empty_first_argument(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("show.sh", ARGUMENTS)
+    assert shared_rig.run(steps(run_handler("show.sh", "a"), includeStdOut=True)).stdout == "<><a>"
 
 
-def test_an_empty_path_means_a_search_as_the_managed_templates_need_it(station: Station) -> None:
+def test_an_empty_path_means_a_search_as_the_managed_templates_need_it(shared_rig: Rig) -> None:
     """AWS fills parameters that were left out with nothing; handlers are then found beside those of PATH."""
-    station.handlers.write("from-template.sh", "echo found")
-    result = station.run(steps(run_handler("from-template.sh", path="", runAsUser=""), includeStdOut=True))
+    shared_rig.handlers.write("from-template.sh", "echo found")
+    result = shared_rig.run(steps(run_handler("from-template.sh", path="", runAsUser=""), includeStdOut=True))
     assert (result.status, result.stdout) == ("SUCCEEDED", "found\n")
 
 
-def test_stderr_of_a_step_is_unlimited_unless_the_step_limits_it(station: Station) -> None:
-    station.handlers.write("noise.sh", "echo one >&2; echo two >&2; echo three >&2")
-    assert station.run(steps(run_handler("noise.sh"))).status == "SUCCEEDED"
-    assert station.run(steps(run_handler("noise.sh", allowStdErr=3))).status == "SUCCEEDED"
-    result = station.run(steps(run_handler("noise.sh", allowStdErr=2)))
+def test_stderr_of_a_step_is_unlimited_unless_the_step_limits_it(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("noise.sh", "echo one >&2; echo two >&2; echo three >&2")
+    assert shared_rig.run(steps(run_handler("noise.sh"))).status == "SUCCEEDED"
+    assert shared_rig.run(steps(run_handler("noise.sh", allowStdErr=3))).status == "SUCCEEDED"
+    result = shared_rig.run(steps(run_handler("noise.sh", allowStdErr=2)))
     assert (result.status, result.stderr) == ("FAILED", "one\ntwo\nthree\n")
-    assert station.run(steps(run_handler("noise.sh", allowStdErr=0))).status == "FAILED"
+    assert shared_rig.run(steps(run_handler("noise.sh", allowStdErr=0))).status == "FAILED"
 
 
-def test_allow_std_err_is_counted_for_each_step_alone(station: Station) -> None:
-    station.handlers.write("noise.sh", "echo one >&2; echo two >&2")
-    result = station.run(steps(run_handler("noise.sh", allowStdErr=2), run_handler("noise.sh", allowStdErr=2)))
+def test_allow_std_err_is_counted_for_each_step_alone(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("noise.sh", "echo one >&2; echo two >&2")
+    result = shared_rig.run(steps(run_handler("noise.sh", allowStdErr=2), run_handler("noise.sh", allowStdErr=2)))
     assert (result.status, result.stderr) == ("SUCCEEDED", "one\ntwo\none\ntwo\n")
 
 
-def test_stdout_of_all_steps_comes_back_as_one_text_of_1024_characters(station: Station) -> None:
-    station.handlers.write("many.sh", "i=0; while [ $i -lt 80 ]; do echo line $i of $2; i=$((i+1)); done")
-    result = station.run(steps(run_handler("many.sh", "a"), run_handler("many.sh", "b"), includeStdOut=True))
+def test_stdout_of_all_steps_comes_back_as_one_text_of_1024_characters(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("many.sh", "i=0; while [ $i -lt 80 ]; do echo line $i of $2; i=$((i+1)); done")
+    result = shared_rig.run(steps(run_handler("many.sh", "a"), run_handler("many.sh", "b"), includeStdOut=True))
     whole = "".join(f"line {i} of {step}\n" for step in "ab" for i in range(80))
     assert result.stdout == whole[-1024:]
 
@@ -134,15 +135,15 @@ MET = [
 ]
 
 
-def _with_names(conditions: list[dict[str, Any]], station: Station, target: str) -> list[dict[str, Any]]:
+def _with_names(conditions: list[dict[str, Any]], rig: Rig, target: str) -> list[dict[str, Any]]:
     machine = {"armv7": "armv7l"}.get(target, target)
-    text = json.dumps(conditions).replace("<thing>", station.thing.name).replace("<machine>", machine)
+    text = json.dumps(conditions).replace("<thing>", rig.thing.name).replace("<machine>", machine)
     named: list[dict[str, Any]] = json.loads(text)
     return named
 
 
-def test_a_job_whose_conditions_all_hold_runs(station: Station, target: str) -> None:
-    result = station.run(steps(run_command("true"), conditions=_with_names(MET, station, target)))
+def test_a_job_whose_conditions_all_hold_runs(shared_rig: Rig, target: str) -> None:
+    result = shared_rig.run(steps(run_command("true"), conditions=_with_names(MET, shared_rig, target)))
     assert result.status == "SUCCEEDED"
 
 
@@ -156,14 +157,14 @@ def test_a_job_whose_conditions_all_hold_runs(station: Station, target: str) -> 
     ids=["not met", "unknown fact", "unknown type"],
 )
 def test_a_job_with_a_condition_that_does_not_hold_is_rejected_and_nothing_runs(
-    station: Station, target: str, condition: dict[str, Any], words: list[str]
+    shared_rig: Rig, target: str, condition: dict[str, Any], words: list[str]
 ) -> None:
-    conditions = _with_names([MET[0], condition], station, target)
-    trace = station.thing.folder / "condition-trace"
-    result = station.run(steps(run_command(f"touch,{trace}"), conditions=conditions))
+    conditions = _with_names([MET[0], condition], shared_rig, target)
+    trace = shared_rig.thing.folder / "condition-trace"
+    result = shared_rig.run(steps(run_command(f"touch,{trace}"), conditions=conditions))
     assert result.status == "REJECTED"
     for word in words:
-        assert word.replace("<thing>", station.thing.name) in result.reason
+        assert word.replace("<thing>", shared_rig.thing.name) in result.reason
     assert not trace.exists()
 
 
@@ -183,7 +184,7 @@ UNWORKABLE: dict[str, tuple[dict[str, Any], str]] = {
     "only commas": (steps(run_command(", ,")), "$.steps[0].action.input.command: holds no command"),
     "blank in the program": (steps(run_command("rm -rf,x")), "$.steps[0].action.input.command: words are separated"),
     "bad final step": (steps(STEP, finalStep={"action": []}), "$.finalStep.action: must be an object"),
-    "a handler with a path in it": (own("../sh"), '$.operation: with path "default" must be a file name'),
+    "a handler with a path in it": (own_handler("../sh"), '$.operation: with path "default" must be a file name'),
     "operation is a list": ({"operation": ["echo"]}, "$.operation: must be a non-empty string"),
     "operation is blank": (operation("  "), "$.operation: must be a non-empty string"),
     "args is text": ({"operation": "echo", "args": "a"}, "$.args: must be a list of strings"),
@@ -200,49 +201,51 @@ UNWORKABLE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", UNWORKABLE)
-def test_a_document_that_can_never_work_is_rejected_with_json_path_and_rule(station: Station, case: str) -> None:
+def test_a_document_that_can_never_work_is_rejected_with_json_path_and_rule(shared_rig: Rig, case: str) -> None:
     document, words = UNWORKABLE[case]
-    result = station.run(document)
+    result = shared_rig.run(document)
     assert result.status == "REJECTED"
     assert result.reason.startswith(f"Invalid job document: {words}"), result.reason
-    assert station.reports(result.job_id) == ["REJECTED"]
+    assert shared_rig.reports(result.job_id) == ["REJECTED"]
 
 
-def test_unknown_keys_are_ignored_wherever_they_are(station: Station) -> None:
+def test_unknown_keys_are_ignored_wherever_they_are(shared_rig: Rig) -> None:
     step = run_command("echo,ran", comment={"deep": [1, None]})
     step["_comment"] = "x"
     document = steps(step, includeStdOut=True, author={"name": "somebody"})
-    assert station.run(document).stdout == "ran\n"
-    assert station.run(operation("true", _comment=["whatever"], owner=7)).status == "SUCCEEDED"
+    assert shared_rig.run(document).stdout == "ran\n"
+    assert shared_rig.run(operation("true", _comment=["whatever"], owner=7)).status == "SUCCEEDED"
 
 
-def test_a_document_as_large_as_aws_allows_is_run(station: Station) -> None:
+def test_a_document_as_large_as_aws_allows_is_run(shared_rig: Rig) -> None:
     """32 KiB, all of it in the arguments."""
-    room = 32768 - len(json.dumps(own("count.sh", "", includeStdOut=True)))
-    station.handlers.write("count.sh", "printf %s ${#1}")
+    room = 32768 - len(json.dumps(own_handler("count.sh", "", includeStdOut=True)))
+    shared_rig.handlers.write("count.sh", "printf %s ${#1}")
     text = "x" * room
-    assert station.run(own("count.sh", text, includeStdOut=True)).stdout == str(room)
+    assert shared_rig.run(own_handler("count.sh", text, includeStdOut=True)).stdout == str(room)
 
 
-def test_a_deeply_nested_document_is_run(station: Station) -> None:
+def test_a_deeply_nested_document_is_run(shared_rig: Rig) -> None:
     """500 levels in a key nobody reads; test_fuzz.py goes deeper than the service itself would."""
     deep = "[" * 500 + "]" * 500
     document = f'{{"operation":"echo","args":["ran"],"includeStdOut":true,"deep":{deep}}}'
-    assert station.run(document).stdout == "ran\n"
+    assert shared_rig.run(document).stdout == "ran\n"
 
 
 @pytest.mark.parametrize(
-    "document", [own("slow.sh", timeout=1), steps(run_handler("slow.sh", timeout=1))], ids=["operation", "steps"]
+    "document",
+    [own_handler("slow.sh", timeout=1), steps(run_handler("slow.sh", timeout=1))],
+    ids=["operation", "steps"],
 )
-def test_a_step_that_runs_too_long_is_ended_and_the_job_fails(station: Station, document: dict[str, Any]) -> None:
+def test_a_step_that_runs_too_long_is_ended_and_the_job_fails(shared_rig: Rig, document: dict[str, Any]) -> None:
     """`timeout`, whole seconds, is an extension of ours in both schemas."""
-    station.handlers.write("slow.sh", "echo begun; exec sleep 600")
-    result = station.run({**document, "includeStdOut": True})
+    shared_rig.handlers.write("slow.sh", "echo begun; exec sleep 600")
+    result = shared_rig.run({**document, "includeStdOut": True})
     assert result.status == "FAILED"
     assert result.reason == "Timed out: the step's timeout of 1 s is over"
     assert result.stdout == "begun\n"
-    assert station.agent.children() == []
+    assert shared_rig.agent.children() == []
 
 
-def test_a_timeout_that_is_not_reached_changes_nothing(station: Station) -> None:
-    assert station.run(operation("true", timeout=600)).status == "SUCCEEDED"
+def test_a_timeout_that_is_not_reached_changes_nothing(shared_rig: Rig) -> None:
+    assert shared_rig.run(operation("true", timeout=600)).status == "SUCCEEDED"

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
+from tests.fakes.documents import operation
 from tests.system.harness.agent import Agent
-from tests.system.harness.station import JOB_SECONDS, operation
+from tests.system.harness.rig import JOB_SECONDS
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "messages"
 TOPICS = [

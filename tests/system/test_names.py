@@ -16,8 +16,8 @@ from localcloud.mosquitto import Mosquitto
 from localcloud.thing import Thing
 from tests.system.harness.agent import Agent
 from tests.system.harness.namespaces import mounted
+from tests.system.harness.rig import QUICK_RECONNECT
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import QUICK_RECONNECT
 
 pytestmark = needs_root
 

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, Station, own, run_handler, steps
+from tests.fakes.documents import own_handler, run_handler, steps
+from tests.system.harness.rig import JOB_SECONDS, Rig
 
 TELLS = """
 echo percent=40 >&3
@@ -20,11 +21,11 @@ until [ -e {gate} ]; do sleep 0.05; done
 """
 
 
-def _told(station: Station, job: str) -> dict[str, Any]:
+def _told(rig: Rig, job: str) -> dict[str, Any]:
     """The statusDetails of the running execution, once they say something."""
 
     def look() -> dict[str, Any] | None:
-        execution = station.cloud.describe(job, station.thing)
+        execution = rig.cloud.describe(job, rig.thing)
         assert execution["status"] in ("QUEUED", "IN_PROGRESS")
         details: dict[str, Any] = execution["statusDetails"]
         return details if "percent" in details else None
@@ -32,11 +33,11 @@ def _told(station: Station, job: str) -> dict[str, Any]:
     return wait_until(look, JOB_SECONDS, "the handler's progress in the cloud")
 
 
-def test_what_a_handler_writes_to_descriptor_3_is_shown_while_it_runs(station: Station) -> None:
-    gate = station.thing.folder / "gate"
-    station.handlers.write("tells.sh", TELLS.format(gate=gate))
-    job = station.create(own("tells.sh", progress=True, includeStdOut=True))
-    told = _told(station, job)
+def test_what_a_handler_writes_to_descriptor_3_is_shown_while_it_runs(shared_rig: Rig) -> None:
+    gate = shared_rig.thing.folder / "gate"
+    shared_rig.handlers.write("tells.sh", TELLS.format(gate=gate))
+    job = shared_rig.create(own_handler("tells.sh", progress=True, includeStdOut=True))
+    told = _told(shared_rig, job)
     assert re.fullmatch(r"step 1 attempt 1 boot [0-9a-f-]{36}", told.pop("resume"))
     assert told == {
         "progress": "step 1 of 1",
@@ -46,27 +47,27 @@ def test_what_a_handler_writes_to_descriptor_3_is_shown_while_it_runs(station: S
         "output": "writing block 7",
     }
     gate.touch()
-    ended = station.result(job)
+    ended = shared_rig.result(job)
     assert (ended.status, ended.details) == (
         "SUCCEEDED",
         {"reason": "Exited with status: 0", "stdout": "writing block 7\n"},
     )
-    assert station.reports(job)[-1] == "SUCCEEDED" and station.reports(job).count("SUCCEEDED") == 1
+    assert shared_rig.reports(job)[-1] == "SUCCEEDED" and shared_rig.reports(job).count("SUCCEEDED") == 1
 
 
-def test_in_a_document_with_steps_the_progress_names_the_step(station: Station) -> None:
-    gate = station.thing.folder / "gate-2"
-    station.handlers.write("quick.sh", "exit 0")
-    station.handlers.write("tells.sh", TELLS.format(gate=gate))
+def test_in_a_document_with_steps_the_progress_names_the_step(shared_rig: Rig) -> None:
+    gate = shared_rig.thing.folder / "gate-2"
+    shared_rig.handlers.write("quick.sh", "exit 0")
+    shared_rig.handlers.write("tells.sh", TELLS.format(gate=gate))
     first, second = run_handler("quick.sh", name="prepare"), run_handler("tells.sh", name="copy", progress=True)
-    job = station.create(steps(first, second))
-    told = _told(station, job)
+    job = shared_rig.create(steps(first, second))
+    told = _told(shared_rig, job)
     assert (told["progress"], told["step"], told["percent"]) == ("step 2 of 2", "copy", "40")
     gate.touch()
-    assert station.result(job).status == "SUCCEEDED"
+    assert shared_rig.result(job).status == "SUCCEEDED"
 
 
-def test_without_progress_in_the_document_there_is_no_descriptor_3(station: Station) -> None:
+def test_without_progress_in_the_document_there_is_no_descriptor_3(shared_rig: Rig) -> None:
     script = 'if (echo percent=1 >&3) 2> /dev/null; then echo open; else echo "closed ${AWS_IOT_JOB_PROGRESS_FD:-}"; fi'
-    ended = station.run_script(script, includeStdOut=True)
+    ended = shared_rig.run_script(script, includeStdOut=True)
     assert ended.stdout == "closed \n"

@@ -9,19 +9,18 @@ import pytest
 
 from dc.jobs.core import document
 from dc.jobs.core.document import Document, DocumentError, parse, split_command, unmet_condition
+from tests.fakes import documents
 
 MAX_BYTES = 32768  # AWS's limit for a job document
 FACTS = {"thingName": "board-7", "architecture": "armv7l"}
 
 
 def run_command(command: str, **action: object) -> dict[str, object]:
-    step = {"action": {"name": "n", "type": "runCommand", "input": {"command": command}, **action}}
-    return {"version": "1.0", "steps": [step]}
+    return documents.steps(documents.step("n", "runCommand", {"command": command}, **action))
 
 
 def run_handler(input: dict[str, object], **action: object) -> dict[str, object]:
-    step = {"action": {"name": "n", "type": "runHandler", "input": input, **action}}
-    return {"version": "1.0", "steps": [step]}
+    return documents.steps(documents.step("n", "runHandler", input, **action))
 
 
 def test_an_operation_alone_runs_it_without_arguments_and_allows_no_stderr() -> None:

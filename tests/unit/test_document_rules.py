@@ -11,21 +11,22 @@ import pytest
 
 from dc.jobs.core import document
 from dc.jobs.core.document import DocumentError, parse
+from tests.fakes import documents
 
 WHOLE = "must be a whole number of lines, 0 or more, found "
 SECONDS = "must be whole seconds from 1 to 604800, found "
 
 
 def operation(**keys: object) -> dict[str, object]:
-    return {"operation": "echo", **keys}
+    return documents.operation("echo", **keys)
 
 
 def step(action: object) -> dict[str, object]:
-    return {"version": "1.0", "steps": [{"action": action}]}
+    return documents.steps({"action": action})
 
 
 def action(**keys: object) -> dict[str, object]:
-    return step({"name": "n", "type": "runCommand", "input": {"command": "true"}, **keys})
+    return documents.steps(documents.step("n", "runCommand", {"command": "true"}, **keys))
 
 
 def given(**keys: object) -> dict[str, object]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
+EPOCH = 1_700_000_000  # Unix time when a simulation begins
+
 
 class Violation(AssertionError):
     """The agent broke a promise; the text says which."""

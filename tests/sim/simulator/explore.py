@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from localcloud.jobs_model import Execution
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.scenario import Scenario
-from tests.sim.simulator.service import Execution
 from tests.sim.simulator.world import VARIANTS, Variant, World
 
 REPLAY = "DC_SIM_CRASH"  # SCENARIO:POINT:VARIANT in the environment runs that one alone

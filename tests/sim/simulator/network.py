@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from dc.jsonlib import dumps
+from dc.jsonlib import dumps, loads
+from localcloud.jobs_model import JobsModel
 from tests.sim.simulator.events import Events
-from tests.sim.simulator.service import Service, load
 
 UP, DOWN = "up", "down"
 LOSE, TWICE, LATE = "lose", "twice", "late"
@@ -76,7 +76,7 @@ class Network:
         self.link = True
         self.silent_until = 0.0
         self.accepted: dict[str, tuple[str, int, int]] = {}  # clientToken of an update that counted: whose it was
-        self.service: Service
+        self.service: JobsModel
         self._events = events
         self._faults = faults
         self._deliver = deliver
@@ -148,3 +148,10 @@ class Network:
     def _delivered(self, topic: str, payload: bytes, epoch: int) -> None:
         if epoch == self._epochs[DOWN]:
             self._deliver(topic, payload)
+
+
+def load(payload: bytes) -> dict[str, object]:
+    """A request's payload; the agent never sends anything but an object."""
+    value = loads(payload)
+    assert isinstance(value, dict)
+    return value

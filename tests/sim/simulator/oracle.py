@@ -12,11 +12,11 @@ from dc.jobs.core.outcome import asks_for_reboot
 from dc.jobs.core.state import recorded_key
 from dc.jobs.journal import MAX_BYTES, Journal
 from dc.jsonlib import loads
+from localcloud.jobs_model import ACTIVE, Execution, Job, Key
 from tests.sim.simulator.agent import STATE
 from tests.sim.simulator.board import Run
 from tests.sim.simulator.disk import IN_MEMORY, UNREADABLE
 from tests.sim.simulator.events import Violation
-from tests.sim.simulator.service import ACTIVE, Execution, Job, Key
 
 if TYPE_CHECKING:
     from tests.sim.simulator.world import World

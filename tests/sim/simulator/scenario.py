@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from localcloud.jobs_model import Job
+from tests.fakes import documents
 from tests.sim.simulator.board import Behaviour
 from tests.sim.simulator.network import Rule
-from tests.sim.simulator.service import Job
 
 if TYPE_CHECKING:
     from tests.sim.simulator.world import World
@@ -17,31 +18,25 @@ if TYPE_CHECKING:
 
 def operation(name: str = "work", **more: object) -> dict[str, object]:
     """A document of the operation schema."""
-    return {"operation": name, "args": ["one"], "path": "default", **more}
+    return documents.own_handler(name, "one", **more)
 
 
 def steps(
     *names: str, final: str = "", ignored: Sequence[str] = (), timeouts: Mapping[str, int] | None = None
 ) -> dict[str, object]:
-    """A document of schema "1.0"; a step named "reboot" is the command of that name."""
-    document: dict[str, object] = {
-        "version": "1.0",
-        "steps": [{"action": _action(name, name in ignored, (timeouts or {}).get(name, 0))} for name in names],
+    """A document of version "1.0"; a step named "reboot" is the command of that name."""
+    given = [_step(name, name in ignored, (timeouts or {}).get(name, 0)) for name in names]
+    return documents.steps(*given, **({"finalStep": _step(final, False, 0)} if final else {}))
+
+
+def _step(name: str, ignored: bool, timeout: int) -> dict[str, object]:
+    more: dict[str, Any] = {
+        **({"ignoreStepFailure": True} if ignored else {}),
+        **({"timeout": timeout} if timeout else {}),
     }
-    if final:
-        document["finalStep"] = {"action": _action(final, False, 0)}
-    return document
-
-
-def _action(name: str, ignored: bool, timeout: int) -> dict[str, object]:
-    action: dict[str, object] = {"name": name, "type": "runHandler", "input": {"handler": name, "path": "default"}}
     if name == "reboot":
-        action.update(type="runCommand", input={"command": "reboot"})
-    if ignored:
-        action["ignoreStepFailure"] = True
-    if timeout:
-        action["timeout"] = timeout
-    return action
+        return documents.run_command(name, name=name, **more)
+    return documents.run_handler(name, name=name, **more)
 
 
 class Scenario:

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+from localcloud.jobs_model import Job
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
 from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.network import DOWN, INTERNAL, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.service import Job
 from tests.sim.simulator.world import World
 
 GOOD, BAD = "SUCCEEDED", "FAILED"

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from localcloud.jobs_model import Job
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
 from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.network import Faults
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.service import Job
 from tests.sim.simulator.world import VARIANTS, Variant, World
 
 REPLAY = "DC_SIM_SEED"  # this seed alone, with its trace

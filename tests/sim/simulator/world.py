@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from dc.jobs.core.outcome import StepResult
+from localcloud.jobs_model import Job, JobsModel
 from tests.sim.simulator.agent import Agent, inhabited, make_config
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, TO_DIE, Behaviour, Board, Process, Run
 from tests.sim.simulator.disk import KEPT, LOST, TORN, ZEROS, SimDisk
-from tests.sim.simulator.events import Crash, Events, Violation
-from tests.sim.simulator.network import DOWN, PREFIX, UP, Faults, Network
+from tests.sim.simulator.events import EPOCH, Crash, Events, Violation
+from tests.sim.simulator.network import DOWN, PREFIX, UP, Faults, Network, load
 from tests.sim.simulator.oracle import Oracle
 from tests.sim.simulator.scenario import Scenario
-from tests.sim.simulator.service import Job, Service, load
 
 MAX_STEPS = 8000
 MAX_SECONDS = 6 * 3600.0  # after the last thing that happened by itself: the agent's slowest poll is under 1.5 h
@@ -72,7 +72,7 @@ class World:
         self.oracle = Oracle(self)
         self.disk = SimDisk(lambda label: self.point(f"disk {label}"), self.oracle.wrote)
         self.network = Network(self.events, faults or Faults(scenario.rules), self.deliver, self.say)
-        self.service = Service(self.events, self.network.down, self.oracle.changed)
+        self.service = JobsModel(self.events, self.network.down, self.oracle.changed, EPOCH)
         self.network.service = self.service
         self.board = Board(self.events, self._process_ended, self._process_told, self.deed)
         self._scenario = scenario

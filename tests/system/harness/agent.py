@@ -8,8 +8,8 @@ import os
 import re
 import signal
 import subprocess
-from pathlib import Path
 
+from localcloud import procfs
 from localcloud.command import agent_command
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
@@ -143,8 +143,7 @@ class Agent:
         """Number of descriptors that are open while its loop waits: not one more that a callback has for a moment."""
 
         def waits() -> tuple[str, int]:
-            state = _read(Path(f"/proc/{self.pid}/stat")).rpartition(")")[2].split()[0]
-            return state, self._status("voluntary_ctxt_switches")
+            return procfs.state(self.pid), self._status("voluntary_ctxt_switches")
 
         def look() -> int | None:
             before, found = waits(), len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -154,31 +153,18 @@ class Agent:
 
     def children(self) -> list[int]:
         """Process ids of all descendants, zombies included, nearest first."""
-        pending, found = [self.pid], []
-        while pending:
-            pid = pending.pop(0)
-            for path in Path(f"/proc/{pid}/task").glob("*/children"):
-                pending += (below := [int(word) for word in _read(path).split()])
-                found += below
-        return found
+        return procfs.descendants(self.pid)
 
     def _status(self, name: str) -> int:
-        match = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
-        if match is None:
-            raise RuntimeError(f"process {self.pid} has no {name}: it has ended; {self._log_end()}")
-        return int(match[1])
+        try:
+            return procfs.status(self.pid, name)
+        except KeyError:
+            raise RuntimeError(f"process {self.pid} has no {name}: it has ended; {self._log_end()}") from None
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError(f"the agent of {self.thing.name} was not started")
         return self._process
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def _end(pid: int) -> None:

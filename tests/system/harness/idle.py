@@ -4,31 +4,10 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
+from localcloud.procfs import Cost, cost
 from tests.system.harness.agent import Agent
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Over all threads of a process: nanoseconds on a CPU, and how often it gave one up to wait."""
-
-    at: float
-    nanoseconds: int
-    wakeups: int
-
-
-def cost(pid: int) -> Cost:
-    """Read what a process has cost so far."""
-    nanoseconds = wakeups = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        nanoseconds += int((thread / "schedstat").read_text().split()[0])
-        match = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (thread / "status").read_text(), re.MULTILINE)
-        wakeups += int(match[1]) if match else 0
-    return Cost(time.monotonic(), nanoseconds, wakeups)
 
 
 class Idle:
@@ -41,7 +20,6 @@ class Idle:
     def spent(self, seconds: float) -> Cost:
         """What it has cost since, for `seconds`; waits until these are over."""
         time.sleep(max(self._before.at + seconds - time.monotonic(), 0.0))
-        now = cost(self.agent.pid)
-        share = seconds / (now.at - self._before.at)
-        nanoseconds = int((now.nanoseconds - self._before.nanoseconds) * share)
-        return Cost(seconds, nanoseconds, int((now.wakeups - self._before.wakeups) * share))
+        passed = cost(self.agent.pid) - self._before
+        share = seconds / passed.at
+        return Cost(seconds, int(passed.nanoseconds * share), int(passed.wakeups * share))

@@ -6,16 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from localcloud.procfs import lives
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, Station
-
-
-def lives(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+from tests.system.harness.rig import JOB_SECONDS, Rig
 
 
 def wait_gone(*pids: int) -> None:
@@ -32,9 +25,9 @@ def wait_pids(path: Path) -> list[int]:
 class Watched:
     """A handler that leaves its process id in a file, and then does `rest`."""
 
-    def __init__(self, station: Station, name: str, rest: str) -> None:
-        self.pid_file = station.thing.folder / f"{name}.pid"
-        station.handlers.write(name, f"echo $$ > {self.pid_file}.new; mv {self.pid_file}.new {self.pid_file}\n{rest}")
+    def __init__(self, rig: Rig, name: str, rest: str) -> None:
+        self.pid_file = rig.thing.folder / f"{name}.pid"
+        rig.handlers.write(name, f"echo $$ > {self.pid_file}.new; mv {self.pid_file}.new {self.pid_file}\n{rest}")
 
     def pid(self) -> int:
         """Wait until it runs; return its process id."""
@@ -44,10 +37,10 @@ class Watched:
 class Waiting(Watched):
     """A handler that runs until `go_on`, and then says so on stdout."""
 
-    def __init__(self, station: Station, name: str = "wait.sh") -> None:
-        self._gate = station.thing.folder / f"{name}.gate"
+    def __init__(self, rig: Rig, name: str = "wait.sh") -> None:
+        self._gate = rig.thing.folder / f"{name}.gate"
         self._gate.touch()
-        super().__init__(station, name, f"while [ -e {self._gate} ]; do sleep 0.05; done; echo went on")
+        super().__init__(rig, name, f"while [ -e {self._gate} ]; do sleep 0.05; done; echo went on")
 
     def go_on(self) -> None:
         """Let it end."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from localcloud.command import is_emulated
-from tests.system.reliability.line import Line
-from tests.system.reliability.stream import Stream
+from tests.system.reliability.job_stream import JobStream
+from tests.system.reliability.own_broker import OwnBroker
 
 # After each restart the agent waits at least a second, so several brokers are restarted side by side.
 LINES, RESTARTS, RESTARTS_EMULATED = 5, 10, 2
@@ -23,18 +23,18 @@ MOST_MESSAGES = 12
 
 
 def _restart_again_and_again(target: str, folder: Path, seed: int, restarts: int) -> int:
-    with Line(target, folder, relayed=True) as line:
-        stream = Stream(line, seed)
+    with OwnBroker(target, folder, relayed=True) as own_broker:
+        stream = JobStream(own_broker, seed)
         stream.fill(WAITING)
-        line.agent.start()
+        own_broker.agent.start()
         for number in range(restarts):
             stream.fill(WAITING)
             stream.wait_messages(stream.random.randint(1, MOST_MESSAGES))
             threading.Event().wait(stream.random.uniform(0, 0.03))
-            line.restart_broker(keep_sessions=number % 2 == 0)
+            own_broker.restart_broker(keep_sessions=number % 2 == 0)
         stream.finish()
         assert stream.repeats == 0, "no handler is disturbed by a lost connection"
-        assert line.agent.stop() == 0
+        assert own_broker.agent.stop() == 0
         return len(stream.jobs)
 
 

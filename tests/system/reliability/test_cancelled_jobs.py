@@ -9,16 +9,17 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own_handler, run_handler, steps
 from tests.system.harness.cgroups import control_groups, needs_cgroup
-from tests.system.harness.station import JOB_SECONDS, operation, own, run_handler, steps
-from tests.system.reliability.line import Line
+from tests.system.harness.rig import JOB_SECONDS
+from tests.system.reliability.own_broker import OwnBroker
 
 GRACE = 1.0
 # What the agent itself may take from the cancel to the last process gone, its grace not counted.
@@ -35,42 +36,42 @@ echo ready >> {{folder}}/ready
 """
 
 
-def _start_family(line: Line) -> str:
-    line.write_ledger_handler("family.sh", FAMILY.format(folder=line.thing.folder))
-    job = line.add(own("family.sh"))
-    wait_until((line.thing.folder / "ready").exists, JOB_SECONDS, "the family to be complete")
-    wait_until(lambda: len(line.family(job)) >= 5, JOB_SECONDS, "its processes")
+def _start_family(own_broker: OwnBroker) -> str:
+    own_broker.write_ledger_handler("family.sh", FAMILY.format(folder=own_broker.thing.folder))
+    job = own_broker.add(own_handler("family.sh"))
+    wait_until((own_broker.thing.folder / "ready").exists, JOB_SECONDS, "the family to be complete")
+    wait_until(lambda: len(own_broker.family(job)) >= 5, JOB_SECONDS, "its processes")
     return job
 
 
-def test_a_cancelled_job_is_gone_within_its_grace_and_a_second_with_all_its_children(line: Line) -> None:
+def test_a_cancelled_job_is_gone_within_its_grace_and_a_second_with_all_its_children(own_broker: OwnBroker) -> None:
     """Also with those that ignore SIGTERM and those that moved to a session of their own."""
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    line.start_online()
-    job = _start_family(line)
-    line.service.remove(line.thing.name, job)
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    own_broker.start_online()
+    job = _start_family(own_broker)
+    own_broker.service.remove(own_broker.thing.name, job)
     began = time.monotonic()
-    wait_until(lambda: not line.family(job), JOB_SECONDS, "the last of the family to be gone")
+    wait_until(lambda: not own_broker.family(job), JOB_SECONDS, "the last of the family to be gone")
     took = time.monotonic() - began
     assert took < GRACE + OWN_SECONDS, f"{took:.2f} s"
-    line.agent.wait_log("step ended")
+    own_broker.agent.wait_log("step ended")
     assert took > GRACE * 0.9, "the grace was given"
-    assert line.run(operation("true")).status == "SUCCEEDED"
-    assert line.service.requests("update", job)[1:], "the agent made sure that it was cancelled"
-    assert {request.body["status"] for request in line.service.requests("update", job)} == {"IN_PROGRESS"}
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
+    assert own_broker.service.requests("update", job)[1:], "the agent made sure that it was cancelled"
+    assert {request.body["status"] for request in own_broker.service.requests("update", job)} == {"IN_PROGRESS"}
 
 
 @pytest.fixture
-def loner(line: Line) -> Iterator[tuple[str, int]]:
+def loner(own_broker: OwnBroker) -> Iterator[tuple[str, int]]:
     """A job that runs, and a process that it has started: without a mark, a group or a parent, and deaf to SIGTERM."""
-    told = line.thing.folder / "loner"
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    script = line.thing.folder / "loner-script"
+    told = own_broker.thing.folder / "loner"
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    script = own_broker.thing.folder / "loner-script"
     script.write_text(f"trap '' TERM; echo $$ > {told}; {NEVER_ENDS}\n")
     # The pause is longer than the agent takes from the start of a process until it is in its control group.
-    line.write_ledger_handler("loner.sh", f"sleep 0.2; (setsid env -i /bin/sh {script} &); {NEVER_ENDS}")
-    line.start_online()
-    job = line.add(own("loner.sh"))
+    own_broker.write_ledger_handler("loner.sh", f"sleep 0.2; (setsid env -i /bin/sh {script} &); {NEVER_ENDS}")
+    own_broker.start_online()
+    job = own_broker.add(own_handler("loner.sh"))
     wait_until(lambda: told.exists() and told.read_text().strip(), JOB_SECONDS, "the loner to run")
     pid = int(told.read_text())
     yield job, pid
@@ -78,98 +79,93 @@ def loner(line: Line) -> Iterator[tuple[str, int]]:
         os.kill(pid, signal.SIGKILL)
 
 
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 @needs_cgroup
 def test_a_child_that_left_its_session_and_its_environment_is_ended_by_its_control_group(
-    line: Line, loner: tuple[str, int]
+    own_broker: OwnBroker, loner: tuple[str, int]
 ) -> None:
     job, pid = loner
-    line.service.remove(line.thing.name, job)
-    line.agent.wait_log("step ended")
-    assert not _runs(pid)
-    assert line.run(operation("true")).status == "SUCCEEDED"
-    assert not control_groups(line.thing.name), "no empty group is left"
+    own_broker.service.remove(own_broker.thing.name, job)
+    own_broker.agent.wait_log("step ended")
+    assert not lives(pid)
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
+    assert not control_groups(own_broker.thing.name), "no empty group is left"
 
 
 @needs_cgroup
 def test_such_a_child_of_an_agent_that_was_killed_is_ended_before_its_step_runs_again(
-    line: Line, loner: tuple[str, int]
+    own_broker: OwnBroker, loner: tuple[str, int]
 ) -> None:
     job, pid = loner
-    line.agent.kill()
-    assert _runs(pid)
-    line.start_online()
-    line.wait_ledger(f"start {job} loner.sh 2")
-    assert not _runs(pid)
+    own_broker.agent.kill()
+    assert lives(pid)
+    own_broker.start_online()
+    own_broker.wait_ledger(f"start {job} loner.sh 2")
+    assert not lives(pid)
 
 
 @needs_cgroup
-def test_what_a_handler_leaves_running_on_purpose_outlives_its_job_and_the_next(line: Line) -> None:
-    told = line.thing.folder / "daemon"
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    line.write_ledger_handler("daemon.sh", f"setsid sleep 600 < /dev/null > /dev/null 2>&1 & echo $! > {told}")
-    line.start_online()
-    assert line.run(own("daemon.sh")).status == "SUCCEEDED"
-    job = _start_family(line)
-    line.service.remove(line.thing.name, job)
-    line.agent.wait_log(rf"job {job} #1: no report, dropped")
+def test_what_a_handler_leaves_running_on_purpose_outlives_its_job_and_the_next(own_broker: OwnBroker) -> None:
+    told = own_broker.thing.folder / "daemon"
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    own_broker.write_ledger_handler("daemon.sh", f"setsid sleep 600 < /dev/null > /dev/null 2>&1 & echo $! > {told}")
+    own_broker.start_online()
+    assert own_broker.run(own_handler("daemon.sh")).status == "SUCCEEDED"
+    job = _start_family(own_broker)
+    own_broker.service.remove(own_broker.thing.name, job)
+    own_broker.agent.wait_log(rf"job {job} #1: no report, dropped")
     pid = int(told.read_text())
-    assert _runs(pid)
+    assert lives(pid)
     os.kill(pid, signal.SIGKILL)
 
 
-def test_the_next_job_starts_only_when_nothing_of_the_cancelled_one_is_alive(line: Line) -> None:
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    line.start_online()
-    job = _start_family(line)
-    line.write_ledger_handler("next.sh", "")
-    after = line.add(own("next.sh"))
-    line.service.remove(line.thing.name, job)
-    assert line.result(after).status == "SUCCEEDED"
-    assert [row for row in line.ledger() if row.startswith("overlap")] == [], "its processes hold the ledger's lock"
-    assert line.ledger()[-2:] == [f"start {after} next.sh 1", f"end {after} next.sh 1"]
+def test_the_next_job_starts_only_when_nothing_of_the_cancelled_one_is_alive(own_broker: OwnBroker) -> None:
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    own_broker.start_online()
+    job = _start_family(own_broker)
+    own_broker.write_ledger_handler("next.sh", "")
+    after = own_broker.add(own_handler("next.sh"))
+    own_broker.service.remove(own_broker.thing.name, job)
+    assert own_broker.result(after).status == "SUCCEEDED"
+    assert [row for row in own_broker.ledger() if row.startswith("overlap")] == [], (
+        "its processes hold the ledger's lock"
+    )
+    assert own_broker.ledger()[-2:] == [f"start {after} next.sh 1", f"end {after} next.sh 1"]
 
 
-def test_a_job_cancelled_before_its_claim_is_never_started(line: Line) -> None:
+def test_a_job_cancelled_before_its_claim_is_never_started(own_broker: OwnBroker) -> None:
     """It is gone from the queue when the agent asks for it."""
 
     def cancelled(request: Request) -> Answers:
         assert request.job is not None
-        line.service.remove(line.thing.name, request.job)
+        own_broker.service.remove(own_broker.thing.name, request.job)
         return [("rejected", {"code": "ResourceNotFound", "message": "no such execution"})]
 
-    line.service.script("update", cancelled)
-    line.write_ledger_handler("note.sh", "")
-    line.start_online()
-    job = line.add(own("note.sh"))
-    line.service.wait_requests("update", 1, job)
-    after = line.add(own("note.sh"))
-    assert line.result(after).status == "SUCCEEDED"
-    assert [row.split()[1] for row in line.ledger()] == [after, after]
+    own_broker.service.script("update", cancelled)
+    own_broker.write_ledger_handler("note.sh", "")
+    own_broker.start_online()
+    job = own_broker.add(own_handler("note.sh"))
+    own_broker.service.wait_requests("update", 1, job)
+    after = own_broker.add(own_handler("note.sh"))
+    assert own_broker.result(after).status == "SUCCEEDED"
+    assert [row.split()[1] for row in own_broker.ledger()] == [after, after]
 
 
-def test_a_job_cancelled_between_two_steps_gets_no_further(line: Line) -> None:
+def test_a_job_cancelled_between_two_steps_gets_no_further(own_broker: OwnBroker) -> None:
     """The cancel comes as the first step ends: the second may have been started, but is ended at once."""
-    gate = line.thing.folder / "gate"
+    gate = own_broker.thing.folder / "gate"
     gate.touch()
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    line.write_ledger_handler("gated.sh", f"while [ -e {gate} ]; do sleep 0.01; done")
-    line.write_ledger_handler("endless.sh", NEVER_ENDS)
-    line.start_online()
-    job = line.add(steps(run_handler("gated.sh", name="one"), run_handler("endless.sh", name="two")))
-    line.wait_ledger(f"start {job} one 1")
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    own_broker.write_ledger_handler("gated.sh", f"while [ -e {gate} ]; do sleep 0.01; done")
+    own_broker.write_ledger_handler("endless.sh", NEVER_ENDS)
+    own_broker.start_online()
+    job = own_broker.add(steps(run_handler("gated.sh", name="one"), run_handler("endless.sh", name="two")))
+    own_broker.wait_ledger(f"start {job} one 1")
     gate.unlink()
-    line.service.remove(line.thing.name, job)
-    line.agent.wait_log(rf"job {job} #1: no report, dropped")
-    assert not line.family(job)
-    assert not any(row.startswith(f"end {job} two") for row in line.ledger())
-    assert line.run(operation("true")).status == "SUCCEEDED"
+    own_broker.service.remove(own_broker.thing.name, job)
+    own_broker.agent.wait_log(rf"job {job} #1: no report, dropped")
+    assert not own_broker.family(job)
+    assert not any(row.startswith(f"end {job} two") for row in own_broker.ledger())
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
 
 
 def _refused(code: str, status: str) -> dict[str, Any]:
@@ -177,34 +173,34 @@ def _refused(code: str, status: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("code", ["InvalidStateTransition", "TerminalStateReached"])
-def test_a_job_cancelled_during_its_last_update_is_dropped(line: Line, code: str) -> None:
+def test_a_job_cancelled_during_its_last_update_is_dropped(own_broker: OwnBroker, code: str) -> None:
     """The cloud has ended it meanwhile and refuses the report: that is said in the log, and the agent goes on."""
 
     def too_late(request: Request) -> Answers:
         assert request.job is not None
-        line.service.remove(line.thing.name, request.job)
+        own_broker.service.remove(own_broker.thing.name, request.job)
         return [("rejected", _refused(code, "CANCELED"))]
 
-    line.service.script("update", "accept", too_late)
-    line.write_ledger_handler("note.sh", "")
-    line.start_online()
-    job = line.add(own("note.sh"))
-    line.agent.wait_log(
+    own_broker.service.script("update", "accept", too_late)
+    own_broker.write_ledger_handler("note.sh", "")
+    own_broker.start_online()
+    job = own_broker.add(own_handler("note.sh"))
+    own_broker.agent.wait_log(
         rf"{job} #1: the cloud has already ended this execution \(CANCELED\); SUCCEEDED is not reported"
     )
-    assert line.run(operation("true")).status == "SUCCEEDED"
-    assert line.ledger() == [f"start {job} note.sh 1", f"end {job} note.sh 1"]
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
+    assert own_broker.ledger() == [f"start {job} note.sh 1", f"end {job} note.sh 1"]
 
 
-def test_a_job_cancelled_while_no_agent_runs_is_not_resumed(line: Line) -> None:
+def test_a_job_cancelled_while_no_agent_runs_is_not_resumed(own_broker: OwnBroker) -> None:
     """Its handler was left behind by an agent that was killed, and is ended all the same."""
-    line.thing.configure(jobs={"stop-grace-seconds": GRACE})
-    line.start_online()
-    job = _start_family(line)
-    line.agent.kill()
-    line.service.remove(line.thing.name, job)
-    line.start_online()
-    line.agent.wait_log(f"job {job}: begun before the restart, but no longer pending")
-    assert not line.family(job)
-    assert line.run(operation("true")).status == "SUCCEEDED"
-    assert [row for row in line.ledger() if job in row] == [f"start {job} family.sh 1"]
+    own_broker.thing.configure(jobs={"stop-grace-seconds": GRACE})
+    own_broker.start_online()
+    job = _start_family(own_broker)
+    own_broker.agent.kill()
+    own_broker.service.remove(own_broker.thing.name, job)
+    own_broker.start_online()
+    own_broker.agent.wait_log(f"job {job}: begun before the restart, but no longer pending")
+    assert not own_broker.family(job)
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
+    assert [row for row in own_broker.ledger() if job in row] == [f"start {job} family.sh 1"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from localcloud.command import is_emulated
-from tests.system.reliability.line import Line
-from tests.system.reliability.stream import Stream
+from tests.system.reliability.job_stream import JobStream
+from tests.system.reliability.own_broker import OwnBroker
 
 KILLS, KILLS_EMULATED = 200, 20
 SEED = 20261124
@@ -23,7 +23,7 @@ MOST_MESSAGES = 12
 STARTING_SECONDS = 0.5  # from exec to the first message, about
 
 
-def _life(stream: Stream) -> None:
+def _life(stream: JobStream) -> None:
     """Until a random moment: one in five while the agent starts, the others in the middle of its work."""
     if stream.random.random() < 0.2:
         threading.Event().wait(stream.random.uniform(0, STARTING_SECONDS))
@@ -33,18 +33,18 @@ def _life(stream: Stream) -> None:
 
 
 def _kill_again_and_again(target: str, folder: Path, seed: int, kills: int) -> tuple[int, int]:
-    with Line(target, folder) as line:
-        line.thing.configure(jobs={"max-attempts": 1000}, logging={"level": "INFO"})
-        stream = Stream(line, seed)
+    with OwnBroker(target, folder) as own_broker:
+        own_broker.thing.configure(jobs={"max-attempts": 1000}, logging={"level": "INFO"})
+        stream = JobStream(own_broker, seed)
         for _ in range(kills):
             stream.fill(WAITING)
-            line.agent.start()
+            own_broker.agent.start()
             _life(stream)
-            line.agent.kill()
+            own_broker.agent.kill()
             stream.note_journal()
-        line.agent.start()
+        own_broker.agent.start()
         stream.finish()
-        assert line.agent.stop() == 0
+        assert own_broker.agent.stop() == 0
         return len(stream.jobs), stream.repeats
 
 

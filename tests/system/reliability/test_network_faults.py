@@ -15,13 +15,13 @@ import pytest
 
 from localcloud.scripted import SILENCE
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own_handler
 from tests.system.harness.agent import Agent
 from tests.system.harness.namespaces import Wire
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import operation, own
-from tests.system.reliability.line import QUICK_MQTT, Line
+from tests.system.reliability.concurrent_scenarios import ConcurrentScenarios, selected
+from tests.system.reliability.own_broker import QUICK_MQTT, OwnBroker
 from tests.system.reliability.relay import Relay
-from tests.system.reliability.together import Together, selected
 
 # A ping that is not answered, then the pauses of a few attempts, on a busy or emulated machine.
 RECOVERY_SECONDS = 100.0
@@ -29,24 +29,24 @@ RECOVERY_SECONDS = 100.0
 # 2, 4, 8, ... seconds, random) are about ten, and with one in a million runs as many as this.
 STORM_SECONDS, STORM = 20.0, 24
 
-anyone, root = Together(), Together()
+anyone, root = ConcurrentScenarios(), ConcurrentScenarios()
 
 
-def _gated(line: Line) -> tuple[str, Path]:
+def _gated(own_broker: OwnBroker) -> tuple[str, Path]:
     """A running job whose handler ends when the file is gone."""
-    gate = line.thing.folder / "gate"
+    gate = own_broker.thing.folder / "gate"
     gate.touch()
-    line.write_ledger_handler("gated.sh", f"while [ -e {gate} ]; do sleep 0.05; done")
-    job = line.add(own("gated.sh"))
-    line.wait_ledger(f"start {job} gated.sh 1")
+    own_broker.write_ledger_handler("gated.sh", f"while [ -e {gate} ]; do sleep 0.05; done")
+    job = own_broker.add(own_handler("gated.sh"))
+    own_broker.wait_ledger(f"start {job} gated.sh 1")
     return job, gate
 
 
-def _ended_well(line: Line, job: str) -> None:
+def _ended_well(own_broker: OwnBroker, job: str) -> None:
     """The job of `_gated` was run once and is reported; the next one is run as well."""
-    assert line.result(job, RECOVERY_SECONDS).status == "SUCCEEDED"
-    assert line.ledger() == [f"start {job} gated.sh 1", f"end {job} gated.sh 1"]
-    assert line.run(operation("true")).status == "SUCCEEDED"
+    assert own_broker.result(job, RECOVERY_SECONDS).status == "SUCCEEDED"
+    assert own_broker.ledger() == [f"start {job} gated.sh 1", f"end {job} gated.sh 1"]
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
 
 
 def _wait_lost(agent: Agent) -> None:
@@ -59,149 +59,159 @@ def _wait_attempt(relay: Relay, number: int) -> None:
 
 @anyone.add
 def a_broker_that_freezes_is_left_and_found_again(target: str, folder: Path) -> None:
-    with Line(target, folder) as line:
-        line.start_online()
-        job, gate = _gated(line)
-        line.broker.freeze()
+    with OwnBroker(target, folder) as own_broker:
+        own_broker.start_online()
+        job, gate = _gated(own_broker)
+        own_broker.mosquitto.freeze()
         gate.unlink()
-        _wait_lost(line.agent)
-        line.broker.thaw()
-        _ended_well(line, job)
+        _wait_lost(own_broker.agent)
+        own_broker.mosquitto.thaw()
+        _ended_well(own_broker, job)
 
 
 @anyone.add
 def a_broker_that_freezes_for_a_moment_only_is_kept(target: str, folder: Path) -> None:
-    with Line(target, folder) as line:
-        line.start_online()
-        job, gate = _gated(line)
-        line.broker.freeze()
+    with OwnBroker(target, folder) as own_broker:
+        own_broker.start_online()
+        job, gate = _gated(own_broker)
+        own_broker.mosquitto.freeze()
         gate.unlink()
-        line.agent.wait_log("step ended")
-        line.broker.thaw()
-        _ended_well(line, job)
-        assert "reconnecting" not in line.agent.log()
+        own_broker.agent.wait_log("step ended")
+        own_broker.mosquitto.thaw()
+        _ended_well(own_broker, job)
+        assert "reconnecting" not in own_broker.agent.log()
 
 
 @anyone.add
 def half_open_sockets_are_noticed(target: str, folder: Path) -> None:
     """The other end is gone and nobody said so; new connections fail in the same way until the network is back."""
-    with Line(target, folder, relayed=True) as line:
-        line.start_online()
-        job, gate = _gated(line)
-        line.relay.fall_silent()
+    with OwnBroker(target, folder, relayed=True) as own_broker:
+        own_broker.start_online()
+        job, gate = _gated(own_broker)
+        own_broker.relay.fall_silent()
         gate.unlink()
-        _wait_lost(line.agent)
-        line.relay.speak()
-        line.relay.cut()
-        _ended_well(line, job)
+        _wait_lost(own_broker.agent)
+        own_broker.relay.speak()
+        own_broker.relay.cut()
+        _ended_well(own_broker, job)
 
 
 @anyone.add
 def a_connection_cut_in_the_middle_of_every_handshake_is_tried_again(target: str, folder: Path) -> None:
-    with Line(target, folder, relayed=True) as line:
-        line.agent.start()
+    with OwnBroker(target, folder, relayed=True) as own_broker:
+        own_broker.agent.start()
         for number in range(1, 4):
-            _wait_attempt(line.relay, number)
-            line.relay.cut()
-        assert line.run(operation("true")).status == "SUCCEEDED"
+            _wait_attempt(own_broker.relay, number)
+            own_broker.relay.cut()
+        assert own_broker.run(operation("true")).status == "SUCCEEDED"
 
 
 @anyone.add
 def a_slow_line_of_half_a_second_each_way_carries_jobs(target: str, folder: Path) -> None:
-    with Line(target, folder, relayed=True) as line:
-        line.relay.delay = 0.5
-        line.agent.start()
-        jobs = [line.add(operation("true")) for _ in range(3)]
-        assert [line.result(job, RECOVERY_SECONDS).status for job in jobs] == ["SUCCEEDED"] * 3
+    with OwnBroker(target, folder, relayed=True) as own_broker:
+        own_broker.relay.delay = 0.5
+        own_broker.agent.start()
+        jobs = [own_broker.add(operation("true")) for _ in range(3)]
+        assert [own_broker.result(job, RECOVERY_SECONDS).status for job in jobs] == ["SUCCEEDED"] * 3
 
 
 @anyone.add
 def an_agent_reconnects_within_the_longest_pause_that_is_configured(target: str, folder: Path) -> None:
-    with Line(target, folder, relayed=True) as line:
-        line.thing.configure(mqtt={**QUICK_MQTT, "reconnect-max-seconds": 4})
-        line.start_online()
-        line.relay.refuse()
-        line.agent.wait_log("nothing listens there")
-        wait_until(lambda: line.agent.log().count("nothing listens") >= 4, RECOVERY_SECONDS, "four attempts")
-        asked = line.asked()
-        line.relay.accept()
+    with OwnBroker(target, folder, relayed=True) as own_broker:
+        own_broker.thing.configure(mqtt={**QUICK_MQTT, "reconnect-max-seconds": 4})
+        own_broker.start_online()
+        own_broker.relay.refuse()
+        own_broker.agent.wait_log("nothing listens there")
+        wait_until(lambda: own_broker.agent.log().count("nothing listens") >= 4, RECOVERY_SECONDS, "four attempts")
+        asked = own_broker.asked()
+        own_broker.relay.accept()
         # 4 s of pause at most; the rest is the handshake on a busy machine.
-        wait_until(lambda: line.asked() > asked, 4 + 6, "start-next after the reconnect")
+        wait_until(lambda: own_broker.asked() > asked, 4 + 6, "start-next after the reconnect")
 
 
 @anyone.add
 def a_claim_that_is_never_answered_is_not_run(target: str, folder: Path) -> None:
     """The service is silent for a while; the connection lives. No handler starts on a guess."""
-    with Line(target, folder) as line:
-        line.service.script("update", SILENCE)
-        line.write_ledger_handler("note.sh", "")
-        line.start_online()
-        job = line.add(own("note.sh"))
-        line.service.wait_requests("update", 1, job)
-        assert line.ledger() == []
-        assert line.result(job).status == "SUCCEEDED"
-        assert line.ledger() == [f"start {job} note.sh 1", f"end {job} note.sh 1"]
+    with OwnBroker(target, folder) as own_broker:
+        own_broker.service.script("update", SILENCE)
+        own_broker.write_ledger_handler("note.sh", "")
+        own_broker.start_online()
+        job = own_broker.add(own_handler("note.sh"))
+        own_broker.service.wait_requests("update", 1, job)
+        assert own_broker.ledger() == []
+        assert own_broker.result(job).status == "SUCCEEDED"
+        assert own_broker.ledger() == [f"start {job} note.sh 1", f"end {job} note.sh 1"]
 
 
 @anyone.add
 def two_agents_that_are_not_told_why_they_are_thrown_out_meet_less_and_less_often(target: str, folder: Path) -> None:
     """mosquitto only hangs up when a second client takes over. The pauses grow all the same, unless a connection lasts."""
-    with Line(target, folder / "one") as line:
+    with OwnBroker(target, folder / "one") as own_broker:
         slow = {**QUICK_MQTT, "reconnect-max-seconds": 128}
-        line.thing.configure(mqtt=slow)
-        second = line.make_thing(folder / "two")
+        own_broker.thing.configure(mqtt=slow)
+        second = own_broker.make_thing(folder / "two")
         second.configure(mqtt=slow)
-        line.start_online()
+        own_broker.start_online()
         other = Agent(target, second)
         try:
             other.start()
-            line.agent.wait_log("the connection was lost")
+            own_broker.agent.wait_log("the connection was lost")
             with pytest.raises(TimeoutError):
-                wait_until(lambda: line.broker.log().count("already connected") > STORM, STORM_SECONDS, "a storm")
+                wait_until(
+                    lambda: own_broker.mosquitto.log().count("already connected") > STORM, STORM_SECONDS, "a storm"
+                )
         finally:
             other.finish()
 
 
 @root.add
 def packets_that_vanish_for_good_are_noticed(target: str, folder: Path) -> None:
-    with Line(target, folder) as line, Wire(folder) as wire, Relay(line.broker.port, wire.address) as relay:
-        line.route_through(relay)
-        line.start_online(prefix=wire.prefix)
-        job, gate = _gated(line)
+    with (
+        OwnBroker(target, folder) as own_broker,
+        Wire(folder) as wire,
+        Relay(own_broker.mosquitto.port, wire.address) as relay,
+    ):
+        own_broker.route_through(relay)
+        own_broker.start_online(prefix=wire.prefix)
+        job, gate = _gated(own_broker)
         wire.cut()
         gate.unlink()
-        _wait_lost(line.agent)
+        _wait_lost(own_broker.agent)
         wire.mend()
-        _ended_well(line, job)
+        _ended_well(own_broker, job)
 
 
 @root.add
 def an_unplugged_cable_is_survived(target: str, folder: Path) -> None:
-    with Line(target, folder) as line, Wire(folder) as wire, Relay(line.broker.port, wire.address) as relay:
-        line.route_through(relay)
-        line.start_online(prefix=wire.prefix)
-        job, gate = _gated(line)
+    with (
+        OwnBroker(target, folder) as own_broker,
+        Wire(folder) as wire,
+        Relay(own_broker.mosquitto.port, wire.address) as relay,
+    ):
+        own_broker.route_through(relay)
+        own_broker.start_online(prefix=wire.prefix)
+        job, gate = _gated(own_broker)
         wire.unplug()
         gate.unlink()
-        _wait_lost(line.agent)
+        _wait_lost(own_broker.agent)
         wire.mend()
-        _ended_well(line, job)
+        _ended_well(own_broker, job)
 
 
 @root.add
 def a_line_that_loses_30_percent_and_takes_half_a_second_carries_jobs(target: str, folder: Path) -> None:
     with (
-        Line(target, folder) as line,
+        OwnBroker(target, folder) as own_broker,
         Wire(folder) as wire,
-        Relay(line.broker.port, wire.address, delay=0.25) as relay,
+        Relay(own_broker.mosquitto.port, wire.address, delay=0.25) as relay,
     ):
-        line.route_through(relay)
+        own_broker.route_through(relay)
         # On such a line a ping may well take longer than the 10 s that it has, so it is sent as seldom as usual.
-        line.thing.configure(mqtt={**QUICK_MQTT, "keep-alive-seconds": 45})
+        own_broker.thing.configure(mqtt={**QUICK_MQTT, "keep-alive-seconds": 45})
         wire.lose(0.3)
-        line.agent.start(prefix=wire.prefix)
-        jobs = [line.add(operation("true")) for _ in range(3)]
-        assert [line.result(job, RECOVERY_SECONDS).status for job in jobs] == ["SUCCEEDED"] * 3
+        own_broker.agent.start(prefix=wire.prefix)
+        jobs = [own_broker.add(operation("true")) for _ in range(3)]
+        assert [own_broker.result(job, RECOVERY_SECONDS).status for job in jobs] == ["SUCCEEDED"] * 3
 
 
 @pytest.fixture(scope="module")

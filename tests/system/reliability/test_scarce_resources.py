@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from localcloud.waiting import wait_until
+from tests.fakes.documents import operation, own_handler, run_handler, steps
 from tests.system.harness.namespaces import mounted
+from tests.system.harness.rig import JOB_SECONDS, QUICK_RECONNECT
 from tests.system.harness.skips import needs_root
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT, operation, own, run_handler, steps
-from tests.system.reliability.line import Line
+from tests.system.reliability.own_broker import OwnBroker
 
 NOBODY = 65534
 PROCESSES = 1000  # enough for all that nobody runs here
@@ -27,95 +28,95 @@ READS_ALL = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *READS_ALL)
 
 
-def _limit_descriptors(line: Line, above: int | None) -> None:
+def _limit_descriptors(own_broker: OwnBroker, above: int | None) -> None:
     """Let the agent open `above` descriptors more than it has; None: as many as ever."""
-    hard = resource.prlimit(line.agent.pid, resource.RLIMIT_NOFILE)[1]
-    soft = hard if above is None else line.agent.fds() + above
-    resource.prlimit(line.agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    hard = resource.prlimit(own_broker.agent.pid, resource.RLIMIT_NOFILE)[1]
+    soft = hard if above is None else own_broker.agent.fds() + above
+    resource.prlimit(own_broker.agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def _works_again(line: Line) -> None:
-    assert line.run(operation("true")).status == "SUCCEEDED"
+def _works_again(own_broker: OwnBroker) -> None:
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
 
 
-def test_an_agent_without_free_descriptors_fails_the_job_and_lives(line: Line) -> None:
-    line.start_online()
-    _works_again(line)  # what is loaded with the first job is loaded
-    _limit_descriptors(line, 2)
-    ended = line.run(operation("true"))
+def test_an_agent_without_free_descriptors_fails_the_job_and_lives(own_broker: OwnBroker) -> None:
+    own_broker.start_online()
+    _works_again(own_broker)  # what is loaded with the first job is loaded
+    _limit_descriptors(own_broker, 2)
+    ended = own_broker.run(operation("true"))
     assert (ended.status, "too many files open" in ended.details["reason"]) == ("FAILED", True), ended.details
-    _limit_descriptors(line, None)
-    _works_again(line)
+    _limit_descriptors(own_broker, None)
+    _works_again(own_broker)
 
 
-def test_running_out_of_descriptors_once_leaks_none(line: Line) -> None:
-    line.start_online()
-    _works_again(line)
-    before = line.agent.fds()
-    _limit_descriptors(line, 2)
+def test_running_out_of_descriptors_once_leaks_none(own_broker: OwnBroker) -> None:
+    own_broker.start_online()
+    _works_again(own_broker)
+    before = own_broker.agent.fds()
+    _limit_descriptors(own_broker, 2)
     for _ in range(3):
-        line.run(operation("true"))
-    assert line.agent.fds() == before
+        own_broker.run(operation("true"))
+    assert own_broker.agent.fds() == before
 
 
 @pytest.fixture
-def nobodys_line(target: str) -> Iterator[Line]:
-    """A line whose folder belongs to the user nobody, outside of the folders that only root can enter."""
+def nobodys_broker(target: str) -> Iterator[OwnBroker]:
+    """Its folder belongs to the user nobody, and is outside of the folders that only root can enter."""
     folder = Path(tempfile.mkdtemp(prefix="nobody-"))
     try:
-        with Line(target, folder) as line:
-            line.thing.configure(jobs={"enabled": True})
+        with OwnBroker(target, folder) as own_broker:
+            own_broker.thing.configure(jobs={"enabled": True})
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
-            yield line
+            yield own_broker
     finally:
         shutil.rmtree(folder)
 
 
 @needs_root
-def test_an_agent_that_may_start_no_more_processes_fails_the_job_and_lives(nobodys_line: Line) -> None:
+def test_an_agent_that_may_start_no_more_processes_fails_the_job_and_lives(nobodys_broker: OwnBroker) -> None:
     """Root has no such limit, so this agent is nobody's."""
-    line = nobodys_line
-    line.start_online(prefix=("prlimit", f"--nproc={PROCESSES}:{PROCESSES}", *AS_NOBODY))
-    _works_again(line)
-    change = (*AS_NOBODY, "prlimit", "--pid", str(line.agent.pid))
+    own_broker = nobodys_broker
+    own_broker.start_online(prefix=("prlimit", f"--nproc={PROCESSES}:{PROCESSES}", *AS_NOBODY))
+    _works_again(own_broker)
+    change = (*AS_NOBODY, "prlimit", "--pid", str(own_broker.agent.pid))
     subprocess.run([*change, "--nproc=1:"], check=True)
-    ended = line.run(operation("true"))
+    ended = own_broker.run(operation("true"))
     assert (ended.status, "too many processes" in ended.details["reason"]) == ("FAILED", True), ended.details
     subprocess.run([*change, f"--nproc={PROCESSES}:"], check=True)
-    _works_again(line)
+    _works_again(own_broker)
 
 
 @needs_root
-def test_a_step_for_which_no_memory_is_left_fails_the_job_and_the_agent_lives(line: Line) -> None:
+def test_a_step_for_which_no_memory_is_left_fails_the_job_and_the_agent_lives(own_broker: OwnBroker) -> None:
     """The kernel refuses the new process with ENOMEM, by way of a tracer on the thread that starts it."""
-    line.start_online()
-    _works_again(line)
+    own_broker.start_online()
+    _works_again(own_broker)
     refuse = "inject=clone,clone3,fork,vfork:error=ENOMEM"
-    told = line.folder / "strace.log"
-    tracer = subprocess.Popen(["strace", "-qq", "-o", told, "-e", refuse, "-p", str(line.agent.pid)])
+    told = own_broker.folder / "strace.log"
+    tracer = subprocess.Popen(["strace", "-qq", "-o", told, "-e", refuse, "-p", str(own_broker.agent.pid)])
     try:
-        status = Path(f"/proc/{line.agent.pid}/status")
+        status = Path(f"/proc/{own_broker.agent.pid}/status")
         wait_until(lambda: "TracerPid:\t0\n" not in status.read_text(), JOB_SECONDS, "strace to attach")
-        ended = line.run(operation("true"))
+        ended = own_broker.run(operation("true"))
     finally:
         tracer.terminate()
         tracer.wait()
     assert "ENOMEM" in told.read_text()
     assert (ended.status, "out of memory" in ended.details["reason"]) == ("FAILED", True), ended.details
-    _works_again(line)
+    _works_again(own_broker)
 
 
 @needs_root
-def test_a_log_on_a_full_disk_stops_no_job(line: Line) -> None:
-    logs = line.folder / "logs"
+def test_a_log_on_a_full_disk_stops_no_job(own_broker: OwnBroker) -> None:
+    logs = own_broker.folder / "logs"
     logs.mkdir(mode=0o700)
     full = f"mount -t tmpfs -o size=4k tmpfs {logs} && {{ head -c 1M /dev/zero > {logs}/filler || true; }}"
-    line.thing.configure(logging={"level": "DEBUG", "type": "file", "file": str(logs / "agent.log")})
-    line.start_online(prefix=mounted(full))
+    own_broker.thing.configure(logging={"level": "DEBUG", "type": "file", "file": str(logs / "agent.log")})
+    own_broker.start_online(prefix=mounted(full))
     for _ in range(3):
-        _works_again(line)
-    assert line.agent.stop() == 0
+        _works_again(own_broker)
+    assert own_broker.agent.stop() == 0
 
 
 SPOILERS = {"fills up": "head -c 1M /dev/zero > {logs}/filler || true", "is gone": "rm -r {logs}/deep"}
@@ -123,59 +124,59 @@ SPOILERS = {"fills up": "head -c 1M /dev/zero > {logs}/filler || true", "is gone
 
 @needs_root
 @pytest.mark.parametrize("spoiler", SPOILERS)
-def test_a_log_folder_stops_no_job_when_it(line: Line, spoiler: str) -> None:
+def test_a_log_folder_stops_no_job_when_it(own_broker: OwnBroker, spoiler: str) -> None:
     """While the agent runs, and with a log that is rotated every few jobs."""
-    logs = line.folder / "logs"
+    logs = own_broker.folder / "logs"
     logs.mkdir(mode=0o700)
     file = {"type": "file", "file": str(logs / "deep" / "agent.log"), "max-file-size": 4096}
-    line.handlers.write("spoil.sh", SPOILERS[spoiler].format(logs=logs))
-    line.thing.configure(logging={"level": "DEBUG", **file})
-    line.start_online(prefix=mounted(f"mount -t tmpfs -o size=64k tmpfs {logs} && mkdir -m 700 {logs}/deep"))
-    assert line.run(own("spoil.sh", allowStdErr=1)).status == "SUCCEEDED"
+    own_broker.handlers.write("spoil.sh", SPOILERS[spoiler].format(logs=logs))
+    own_broker.thing.configure(logging={"level": "DEBUG", **file})
+    own_broker.start_online(prefix=mounted(f"mount -t tmpfs -o size=64k tmpfs {logs} && mkdir -m 700 {logs}/deep"))
+    assert own_broker.run(own_handler("spoil.sh", allowStdErr=1)).status == "SUCCEEDED"
     for _ in range(20):
-        _works_again(line)
-    assert line.agent.stop() == 0
+        _works_again(own_broker)
+    assert own_broker.agent.stop() == 0
 
 
-def test_a_handler_directory_deleted_between_two_steps_fails_the_second(line: Line) -> None:
-    folder = line.thing.handlers
-    line.handlers.write("one.sh", f"rm -r {folder}")
-    line.handlers.write("two.sh", "echo not reached")
-    line.start_online()
-    ended = line.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
+def test_a_handler_directory_deleted_between_two_steps_fails_the_second(own_broker: OwnBroker) -> None:
+    folder = own_broker.thing.handlers
+    own_broker.handlers.write("one.sh", f"rm -r {folder}")
+    own_broker.handlers.write("two.sh", "echo not reached")
+    own_broker.start_online()
+    ended = own_broker.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
     assert (ended.status, ended.details["step"]) == ("FAILED", "two")
     assert ended.details["reason"].startswith(f"Handler directory {folder}: No such file or directory")
     folder.mkdir(mode=0o700)
-    line.handlers.write("two.sh", "exit 0")
-    assert line.run(own("two.sh")).status == "SUCCEEDED"
+    own_broker.handlers.write("two.sh", "exit 0")
+    assert own_broker.run(own_handler("two.sh")).status == "SUCCEEDED"
 
 
 @needs_root
-def test_a_handler_directory_remounted_read_only_between_two_steps_changes_nothing(line: Line) -> None:
-    folder = line.thing.handlers
-    line.handlers.write("one.sh", f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}")
-    line.handlers.write("two.sh", f"if touch {folder}/x 2> /dev/null; then exit 3; fi")
-    line.start_online(prefix=mounted("true"))
-    ended = line.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
+def test_a_handler_directory_remounted_read_only_between_two_steps_changes_nothing(own_broker: OwnBroker) -> None:
+    folder = own_broker.thing.handlers
+    own_broker.handlers.write("one.sh", f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}")
+    own_broker.handlers.write("two.sh", f"if touch {folder}/x 2> /dev/null; then exit 3; fi")
+    own_broker.start_online(prefix=mounted("true"))
+    ended = own_broker.run(steps(run_handler("one.sh", name="one"), run_handler("two.sh", name="two")))
     assert ended.status == "SUCCEEDED", ended.details
 
 
 @needs_root
-def test_a_board_without_proc_runs_jobs_and_ends_cancelled_ones(line: Line) -> None:
+def test_a_board_without_proc_runs_jobs_and_ends_cancelled_ones(own_broker: OwnBroker) -> None:
     """Processes that left their group can't be found there, nor the boot id: see the limits in docs/reliability.md."""
-    beat = line.folder / "beat"
-    line.handlers.write("beat.sh", f"while :; do echo >> {beat}; sleep 0.05; done")
-    line.thing.configure(jobs={"stop-grace-seconds": 0.2})
-    line.start_online(prefix=mounted("mount -t tmpfs tmpfs /proc"))
-    assert line.run(operation("echo", "hi", includeStdOut=True)).details["stdout"] == "hi\n"
-    job = line.add(own("beat.sh"))
+    beat = own_broker.folder / "beat"
+    own_broker.handlers.write("beat.sh", f"while :; do echo >> {beat}; sleep 0.05; done")
+    own_broker.thing.configure(jobs={"stop-grace-seconds": 0.2})
+    own_broker.start_online(prefix=mounted("mount -t tmpfs tmpfs /proc"))
+    assert own_broker.run(operation("echo", "hi", includeStdOut=True)).details["stdout"] == "hi\n"
+    job = own_broker.add(own_handler("beat.sh"))
     wait_until(beat.exists, JOB_SECONDS, "the handler to run")
-    line.service.remove(line.thing.name, job)
-    line.agent.wait_log(f"job {job} #1: no report, dropped")
+    own_broker.service.remove(own_broker.thing.name, job)
+    own_broker.agent.wait_log(f"job {job} #1: no report, dropped")
     size = beat.stat().st_size
-    _works_again(line)
+    _works_again(own_broker)
     assert beat.stat().st_size == size, "the handler is gone"
-    assert "a callback failed" not in line.agent.log()
+    assert "a callback failed" not in own_broker.agent.log()
 
 
 # Preloaded into the agent: while JUMPS exists it is ten years later, or before, in turn; while PAST exists, before.
@@ -222,27 +223,27 @@ class Clock:
 
 
 @pytest.mark.usefixtures("source_only")
-def test_a_clock_that_jumps_by_years_disturbs_no_running_job(line: Line) -> None:
+def test_a_clock_that_jumps_by_years_disturbs_no_running_job(own_broker: OwnBroker) -> None:
     """Deadlines and pauses are of the monotonic clock. (A wrong clock does keep TLS from connecting: certificates.)"""
-    clock = Clock(line.folder)
-    line.thing.configure(jobs={"max-run-seconds": 3600})
-    line.start_online(env=clock.env)
+    clock = Clock(own_broker.folder)
+    own_broker.thing.configure(jobs={"max-run-seconds": 3600})
+    own_broker.start_online(env=clock.env)
     clock.jumps.touch()
     for _ in range(5):
-        _works_again(line)
-    timeout = line.run(operation("sleep", "600", timeout=1))
+        _works_again(own_broker)
+    timeout = own_broker.run(operation("sleep", "600", timeout=1))
     assert timeout.details["reason"] == "Timed out: the step's timeout of 1 s is over"
-    _works_again(line)
-    assert len({row[:4] for row in line.agent.log().splitlines()[-20:]}) > 1, "the agent's clock did not jump"
+    _works_again(own_broker)
+    assert len({row[:4] for row in own_broker.agent.log().splitlines()[-20:]}) > 1, "the agent's clock did not jump"
 
 
 @pytest.mark.usefixtures("source_only")
-def test_a_board_without_the_right_time_connects_as_soon_as_its_clock_is_set(line: Line) -> None:
+def test_a_board_without_the_right_time_connects_as_soon_as_its_clock_is_set(own_broker: OwnBroker) -> None:
     """No battery, so it starts years ago: certificates are not valid yet, which is said, and tried again."""
-    clock = Clock(line.folder)
+    clock = Clock(own_broker.folder)
     clock.past.touch()
-    line.thing.configure(mqtt=QUICK_RECONNECT)
-    line.agent.start(env=clock.env)
-    line.agent.wait_log(r"the device's clock says \d{4}-\d\d-\d\d, which can't be right: set it \(NTP\)")
+    own_broker.thing.configure(mqtt=QUICK_RECONNECT)
+    own_broker.agent.start(env=clock.env)
+    own_broker.agent.wait_log(r"the device's clock says \d{4}-\d\d-\d\d, which can't be right: set it \(NTP\)")
     clock.past.unlink()
-    _works_again(line)
+    _works_again(own_broker)

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.system.harness.station import operation
-from tests.system.reliability.line import Line
+from tests.fakes.documents import operation
+from tests.system.reliability.own_broker import OwnBroker
 
 JOBS, WARM, BATCH = 500, 100, 50
 # The allocator's slack; a leak of a kilobyte a job would be 400.
@@ -17,21 +17,21 @@ LIMIT_KIB = 256
 
 
 @pytest.mark.usefixtures("measured")
-def test_500_jobs_in_one_process_leave_nothing_behind(line: Line) -> None:
-    line.thing.configure(logging={"level": "WARN"})
-    line.start_online()
+def test_500_jobs_in_one_process_leave_nothing_behind(own_broker: OwnBroker) -> None:
+    own_broker.thing.configure(logging={"level": "WARN"})
+    own_broker.start_online()
     sizes = []
     for done in range(BATCH, JOBS + 1, BATCH):
         for _ in range(BATCH):
-            line.add(operation("echo", "hi", includeStdOut=True))
-        line.service.wait_finished(done, 60)
+            own_broker.add(operation("echo", "hi", includeStdOut=True))
+        own_broker.service.wait_finished(done, 60)
         if done >= WARM:
-            agent = line.agent
+            agent = own_broker.agent
             sizes.append((agent.anonymous_kib(), agent.fds(), agent.threads(), len(agent.children())))
     first, last = sizes[0], sizes[-1]
     assert last[0] - first[0] < LIMIT_KIB, sizes
     assert (last[1], last[3]) == (first[1], first[3]), sizes
     assert last[2] <= first[2], sizes  # awscrt ends its idle resolver thread when it likes
-    finished = line.service.finished
+    finished = own_broker.service.finished
     assert max(Counter(e.job for e in finished).values()) == 1
     assert {e.status for e in finished} == {"SUCCEEDED"}

@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, operation
-from tests.system.reliability.line import Line
+from tests.fakes.documents import operation
+from tests.system.harness.rig import JOB_SECONDS
+from tests.system.reliability.own_broker import OwnBroker
 
 WATCHDOG_SECONDS = 0.4
 
@@ -59,55 +60,57 @@ def supervisor() -> Iterator[Supervisor]:
         yield listening
 
 
-def test_a_supervisor_hears_of_readiness_life_and_end(line: Line, supervisor: Supervisor) -> None:
-    line.start_online(env=supervisor.env)
+def test_a_supervisor_hears_of_readiness_life_and_end(own_broker: OwnBroker, supervisor: Supervisor) -> None:
+    own_broker.start_online(env=supervisor.env)
     supervisor.wait("READY=1")
     supervisor.wait("WATCHDOG=1", 3)
-    assert line.run(operation("true")).status == "SUCCEEDED"
-    assert line.agent.stop() == 0
+    assert own_broker.run(operation("true")).status == "SUCCEEDED"
+    assert own_broker.agent.stop() == 0
     supervisor.wait("STOPPING=1")
     after = supervisor.heard[supervisor.heard.index("STOPPING=1") + 1 :]
     assert set(after) <= {"WATCHDOG=1"}, "its life goes on to the end, and is shown"
 
 
-def test_readiness_is_told_only_after_the_connection_is_made(line: Line, supervisor: Supervisor) -> None:
+def test_readiness_is_told_only_after_the_connection_is_made(own_broker: OwnBroker, supervisor: Supervisor) -> None:
     """The watchdog is fed all the same: an agent without network is not ill."""
-    line.broker.stop()
-    line.agent.start(env=supervisor.env)
+    own_broker.mosquitto.stop()
+    own_broker.agent.start(env=supervisor.env)
     supervisor.wait("WATCHDOG=1", 3)
     assert "READY=1" not in supervisor.heard
-    line.broker.start()
+    own_broker.mosquitto.start()
     supervisor.wait("READY=1")
 
 
-def test_an_agent_that_stands_still_feeds_no_watchdog(line: Line, supervisor: Supervisor) -> None:
-    line.start_online(env=supervisor.env)
+def test_an_agent_that_stands_still_feeds_no_watchdog(own_broker: OwnBroker, supervisor: Supervisor) -> None:
+    own_broker.start_online(env=supervisor.env)
     supervisor.wait("WATCHDOG=1")
-    line.agent.signal(signal.SIGSTOP)
+    own_broker.agent.signal(signal.SIGSTOP)
     threading.Event().wait(WATCHDOG_SECONDS / 2)  # what was on its way
     before = len(supervisor.listen())
     threading.Event().wait(3 * WATCHDOG_SECONDS)
     assert len(supervisor.listen()) == before
-    line.agent.signal(signal.SIGCONT)
+    own_broker.agent.signal(signal.SIGCONT)
     supervisor.wait("WATCHDOG=1", supervisor.heard.count("WATCHDOG=1") + 1)
 
 
-def test_an_agent_killed_by_its_supervisor_goes_on_with_its_job_afterwards(line: Line, supervisor: Supervisor) -> None:
+def test_an_agent_killed_by_its_supervisor_goes_on_with_its_job_afterwards(
+    own_broker: OwnBroker, supervisor: Supervisor
+) -> None:
     """systemd sends SIGABRT when the watchdog is not fed, and starts the agent anew."""
-    line.handlers.write("long.sh", '[ "$AWS_IOT_JOB_ATTEMPT" = 2 ] || exec sleep 600')
-    line.start_online(env=supervisor.env, prefix=("prlimit", "--core=0:0"))
-    job = line.add({"operation": "long.sh", "path": "default"})
-    wait_until(line.agent.children, JOB_SECONDS, "the handler to run")
-    line.agent.signal(signal.SIGABRT)
-    assert line.agent.wait() == -signal.SIGABRT
-    line.start_online(env=supervisor.env)
-    assert line.result(job).status == "SUCCEEDED"
+    own_broker.handlers.write("long.sh", '[ "$AWS_IOT_JOB_ATTEMPT" = 2 ] || exec sleep 600')
+    own_broker.start_online(env=supervisor.env, prefix=("prlimit", "--core=0:0"))
+    job = own_broker.add({"operation": "long.sh", "path": "default"})
+    wait_until(own_broker.agent.children, JOB_SECONDS, "the handler to run")
+    own_broker.agent.signal(signal.SIGABRT)
+    assert own_broker.agent.wait() == -signal.SIGABRT
+    own_broker.start_online(env=supervisor.env)
+    assert own_broker.result(job).status == "SUCCEEDED"
 
 
-def test_the_handlers_do_not_inherit_the_supervisors_socket(line: Line, supervisor: Supervisor) -> None:
+def test_the_handlers_do_not_inherit_the_supervisors_socket(own_broker: OwnBroker, supervisor: Supervisor) -> None:
     """Else one of them could speak for the agent."""
-    line.start_online(env={**supervisor.env, "WATCHDOG_PID": str(os.getpid())})
-    ended = line.run(operation("env", includeStdOut=True))
+    own_broker.start_online(env={**supervisor.env, "WATCHDOG_PID": str(os.getpid())})
+    ended = own_broker.run(operation("env", includeStdOut=True))
     assert "NOTIFY_SOCKET" not in ended.details["stdout"]
     assert "WATCHDOG" not in ended.details["stdout"]
     assert "WATCHDOG=1" not in supervisor.listen(), "the watchdog of another process is not fed"

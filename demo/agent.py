@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from dc.log import plain
+from demo.interrupts import interrupts
+from localcloud import procfs
 from localcloud.command import ROOT
-from localcloud.demo_signals import interrupts
 from localcloud.thing import Thing
 
 # Far more than the agent needs to end a handler and itself, on a busy machine and emulated too.
@@ -80,29 +80,24 @@ class DemoAgent:
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            for pid in (*_children(process.pid), process.pid):
+            for pid in (*procfs.descendants(process.pid), process.pid):
                 _kill_group(pid)
             process.wait()
 
     def peak_megabytes(self) -> float | None:
-        """The most memory the process has held so far; None under an emulator, which would be measured too."""
+        """The most memory the process has held so far; None when it has ended, or runs under an emulator,
+        which would be measured too."""
         if self._process is None or self._command[0].rpartition("/")[2].startswith("qemu-"):
             return None
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) * 1024 / 1e6 if found else None
+        try:
+            return procfs.status(self._process.pid, "VmHWM") * 1024 / 1e6
+        except KeyError:
+            return None
 
     def log_end(self, lines: int = 30) -> str:
         """The last lines of the log, without control characters."""
         text = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
         return "\n".join(plain(line) for line in text.splitlines()[-lines:])
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(word) for word in path.read_text().split()]
-    return found
 
 
 def _kill_group(pid: int) -> None:

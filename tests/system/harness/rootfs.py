@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's binary in a root file system of its own: a BusyBox userland, or a place with nothing else in it."""
+"""The agent's binary in a root file system of its own: a BusyBox userland, or nothing but the agent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def busybox_root(target: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Place:
+class RootFs:
     """A root file system on the disk, and how it is entered. `binds` are FROM:TO, both absolute."""
 
     target: str
@@ -42,15 +42,15 @@ class Place:
     user: int | None = None
 
     @classmethod
-    def userland(cls, target: str, root: Path) -> Place:
+    def userland(cls, target: str, root: Path) -> RootFs:
         """A BusyBox system with /proc and /dev; the agent is in /usr/bin."""
         shutil.copytree(busybox_root(target), root, symlinks=True)
         shutil.copy2(binary(target), root / "usr/bin" / NAME)
         return cls(target, root, SYSTEM)
 
     @classmethod
-    def empty(cls, target: str, root: Path, **more: Any) -> Place:
-        """The agent in /, and nothing else; `more` is the rest of Place."""
+    def empty(cls, target: str, root: Path, **more: Any) -> RootFs:
+        """The agent in /, and nothing else; `more` is the rest of RootFs."""
         root.mkdir(mode=0o755)
         shutil.copy2(binary(target), root / NAME)
         return cls(target, root, **more)
@@ -69,7 +69,7 @@ class Place:
 
 
 def configure(thing: Thing, **changes: Any) -> None:
-    """Write the thing's configuration with its files where they are seen inside a place; `changes` as always."""
+    """Write the thing's configuration with its files where they are seen inside a root file system; `changes` as always."""
     jobs = {"handler-directory": str(THING / "jobs"), "state-directory": str(THING / "state")}
     thing.configure(
         **{
@@ -82,23 +82,23 @@ def configure(thing: Thing, **changes: Any) -> None:
     )
 
 
-class PlacedAgent(Agent):
-    """An agent that runs in a place, with exactly the environment it is given."""
+class RootFsAgent(Agent):
+    """An agent that runs in such a root, with exactly the environment it is given."""
 
-    def __init__(self, place: Place, thing: Thing) -> None:
-        super().__init__(place.target, thing)
-        self._place = place
+    def __init__(self, root_fs: RootFs, thing: Thing) -> None:
+        super().__init__(root_fs.target, thing)
+        self._root_fs = root_fs
 
-    def start(self, *flags: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> PlacedAgent:
+    def start(self, *flags: str, env: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> RootFsAgent:
         """Start the agent with its thing's config file and `flags`; `prefix` goes before the way in."""
         if self.running:
             raise RuntimeError(f"the agent of {self.thing.name} already runs as process {self.pid}")
-        # The folder shared by the tests of one user is closed to others; the place itself is not.
-        enter = self._place.enter(f"{self.thing.folder}:{THING}")
+        # The folder shared by the tests of one user is closed to others; the root itself is not.
+        enter = self._root_fs.enter(f"{self.thing.folder}:{THING}")
         config = ["--config-file", str(THING / self.thing.config_path.name)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DIES_WITH_US, *prefix, *enter, self._place.program, *config, *flags],
+                [*DIES_WITH_US, *prefix, *enter, self._root_fs.program, *config, *flags],
                 cwd="/",
                 env=env or {},
                 stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ import pytest
 Scenario = Callable[[str, Path], None]
 
 
-class Together:
+class ConcurrentScenarios:
     """Decorate functions of (target, folder) with `add`; `start` those that were selected, each in a thread of its own."""
 
     def __init__(self) -> None:

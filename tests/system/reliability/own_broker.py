@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""One thing with its agent on a line of its own: a broker, a scripted Jobs service, and a relay in between if asked."""
+"""One thing with its agent and a broker of its own: a scripted Jobs service on it, and a relay in between if asked."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import itertools
 import os
 import signal
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from localcloud.mosquitto import Mosquitto
-from localcloud.scripted import Execution, ScriptedJobs
+from localcloud.scripted import Ended, ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import message_errors
 from tests.system.harness.handlers import Handlers
-from tests.system.harness.station import JOB_SECONDS, QUICK_RECONNECT
+from tests.system.harness.rig import JOB_SECONDS, QUICK_RECONNECT
 from tests.system.reliability.relay import Relay
 
 # Keep-alive as short as it may be, so that a dead connection is noticed within 5 + 10 s (PING_MS in dc/mqtt.py).
@@ -38,46 +38,8 @@ echo "end $AWS_IOT_JOB_ID $AWS_IOT_JOB_STEP_NAME $AWS_IOT_JOB_ATTEMPT" >> {folde
 _things = itertools.count(1)
 
 
-@dataclass
-class Queued(Execution):
-    """An execution that may have a timer of AWS running."""
-
-    seconds_left: int | None = None
-
-    def view(self) -> dict[str, Any]:
-        """As messages carry it."""
-        timer = {} if self.seconds_left is None else {"approximateSecondsBeforeTimedOut": self.seconds_left}
-        return {**super().view(), **timer}
-
-
-class Jobs(ScriptedJobs):
-    """A scripted service whose executions may have a timer."""
-
-    def add(
-        self,
-        thing: str,
-        job: str,
-        document: dict[str, Any],
-        *,
-        number: int = 1,
-        seconds_left: int | None = None,
-    ) -> Execution:
-        """As ScriptedJobs.add."""
-        with self._changed:
-            execution = Queued(job, document, number, seconds_left=seconds_left)
-            self._queues[thing].append(execution)
-            if len(self._queues[thing]) == 1:
-                self.notify(thing)
-        return execution
-
-    def waiting(self, thing: str) -> int:
-        """How many executions are not ended yet."""
-        with self._changed:
-            return len(self._queues[thing])
-
-
-class Line:
-    """A context manager. The agent is started by `start` or `start_online`; it ends with the line."""
+class OwnBroker:
+    """A context manager. The agent is started by `start` or `start_online`; it ends with the broker."""
 
     def __init__(self, target: str, folder: Path, *, relayed: bool = False) -> None:
         self._stack = ExitStack()
@@ -88,14 +50,14 @@ class Line:
         self._name = f"thing-{os.getpid()}-{next(_things)}"
         self.folder = folder
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> OwnBroker:
         with ExitStack() as stack:
-            self.broker = stack.enter_context(Mosquitto())
-            self.service = Jobs(self.broker.make_service())
+            self.mosquitto = stack.enter_context(Mosquitto())
+            self.service = ScriptedJobs(self.mosquitto.make_service())
             stack.enter_context(self.service)
             self.thing = self.make_thing(self.folder)
             if self._relayed:
-                self.relay = stack.enter_context(Relay(self.broker.port))
+                self.relay = stack.enter_context(Relay(self.mosquitto.port))
                 self.route_through(self.relay)
             self.handlers = Handlers(self.thing.handlers)
             self.agent = Agent(self._target, self.thing)
@@ -118,7 +80,7 @@ class Line:
 
     def make_thing(self, folder: Path) -> Thing:
         """The thing's files once more, for another agent of it; quick to notice a dead connection."""
-        thing = self.broker.make_thing(self._name, folder)
+        thing = self.mosquitto.make_thing(self._name, folder)
         thing.configure(mqtt=QUICK_MQTT)
         return thing
 
@@ -138,9 +100,9 @@ class Line:
 
     def restart_broker(self, *, keep_sessions: bool) -> None:
         """Stop and start the broker; the service is back before the agent (only with a relay can that be arranged)."""
-        self.broker.stop()
+        self.mosquitto.stop()
         self.relay.refuse()
-        self.broker.start(keep_sessions=keep_sessions)
+        self.mosquitto.start(keep_sessions=keep_sessions)
         wait_until(self._service_listens, JOB_SECONDS, "the Jobs service to be back")
         self.relay.accept()
 
@@ -161,15 +123,15 @@ class Line:
         self.service.add(self.thing.name, job, document, **more)
         return job
 
-    def result(self, job: str, timeout: float = JOB_SECONDS) -> Execution:
+    def result(self, job: str, timeout: float = JOB_SECONDS) -> Ended:
         """Wait until the job has ended. Raises TimeoutError with the end of the agent's log."""
 
-        def ended() -> Execution | None:
+        def ended() -> Ended | None:
             return next((e for e in self.service.finished if e.job == job), None)
 
         return wait_until(ended, timeout, lambda: f"{job} to end; the agent's log:\n{self.agent.log()[-4000:]}")
 
-    def run(self, document: dict[str, Any], **more: Any) -> Execution:
+    def run(self, document: dict[str, Any], **more: Any) -> Ended:
         """Queue a job and wait until it has ended."""
         return self.result(self.add(document, **more))
 
@@ -204,10 +166,10 @@ class Line:
         path = self.thing.folder / "ledger"
         return path.read_text().splitlines() if path.exists() else []
 
-    def wait_ledger(self, line: str) -> None:
-        """Wait for a line."""
+    def wait_ledger(self, row: str) -> None:
+        """Wait for one of its lines."""
         wait_until(
-            lambda: line in self.ledger(),
+            lambda: row in self.ledger(),
             JOB_SECONDS,
-            lambda: f"{line!r} in {self.ledger()}; the agent's log:\n{self.agent.log()[-4000:]}",
+            lambda: f"{row!r} in {self.ledger()}; the agent's log:\n{self.agent.log()[-4000:]}",
         )

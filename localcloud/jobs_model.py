@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small AWS IoT Jobs service for one thing: the state machine, the queue, what is answered and what is notified.
+"""The AWS IoT Jobs service for one thing, without I/O: the states, the queue, what is answered and what is notified.
+
+The simulator calls it directly, `scripted` serves it over a broker. Time and sending are given to it.
 
 Facts from the AWS IoT developer guide ("Using the AWS IoT jobs APIs", "Jobs notifications", "Job execution states"):
 start-next and `$next` take the oldest IN_PROGRESS execution, then the oldest QUEUED one; every change adds one to
@@ -11,14 +13,32 @@ started; a terminal execution never changes again; a retry is a new executionNum
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from dc.jsonlib import loads
-from tests.sim.simulator.events import Event, Events
-
-EPOCH = 1_700_000_000
 ACTIVE = ("QUEUED", "IN_PROGRESS")
 BY_DEVICE = ("IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED")
 Key = tuple[str, int, int]
+
+
+class Timer(Protocol):
+    """Something that the clock will do."""
+
+    def cancel(self) -> None:
+        """Don't do it."""
+        ...
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    @property
+    def now(self) -> float:
+        """Seconds since some moment."""
+        ...
+
+    def after(self, seconds: float, what: Callable[[], None], /) -> Timer:
+        """Do `what` in so many seconds."""
+        ...
 
 
 class Job:
@@ -40,44 +60,56 @@ class Execution:
         self.job = job
         self.number = number
         self.queued_at = queued_at
+        self.updated_at = queued_at
         self.version = 1
         self.status = "QUEUED"
         self.details: dict[str, str] = {}
         self.by_device = False
         self.deleted = False
         self.times_out = 0.0
-        self.timer: Event | None = None
+        self.timer: Timer | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is in the queue."""
+        return self.status in ACTIVE and not self.deleted
 
     def key(self) -> Key:
         """What tells it from every other, also from a namesake that was deleted before."""
         return (self.job.job_id, self.number, self.queued_at)
 
+    def state(self) -> dict[str, object]:
+        """The executionState of messages."""
+        return {"status": self.status, "versionNumber": self.version}
 
-class Service:
+
+class JobsModel:
     """`send(topic, message)` answers and notifies; topics are given without the thing's prefix.
 
-    `refuse(request)` may name a code to answer instead of doing anything. `changed(execution)` tells of every new
-    status. `version_first`: VersionMismatch is looked at before the terminal state.
+    `changed(execution)` tells of every new status. `epoch` is the Unix time at which the clock said 0.
+    `version_first`: VersionMismatch is looked at before the terminal state.
     """
 
     def __init__(
         self,
-        events: Events,
+        clock: Clock,
         send: Callable[[str, dict[str, object]], None],
         changed: Callable[[Execution], None],
+        epoch: int = 0,
     ) -> None:
         self.executions: list[Execution] = []
         self.version_first = False
-        self._events = events
+        self._clock = clock
         self._send = send
         self._changed = changed
+        self._epoch = epoch
 
     # --- what operators and time do
 
     def create(self, job: Job, number: int = 1) -> None:
         """A new execution, at the end of the queue."""
         front = self._front_key()
-        self.executions.append(Execution(job, number, EPOCH + int(self._events.now)))
+        self.executions.append(Execution(job, number, self._stamp()))
         self._notify(front)
 
     def cancel(self, job_id: str) -> None:
@@ -101,19 +133,30 @@ class Service:
         if execution is not None and execution.status in ACTIVE:
             execution.version += 1
 
+    def forget_ended(self) -> None:
+        """Keep what is in the queue only: to a device, what is forgotten never was."""
+        self.executions = [each for each in self.executions if each.pending]
+
     def pending(self) -> list[Execution]:
         """What is not at its end, the front of the queue first."""
-        left = [each for each in self.executions if each.status in ACTIVE and not each.deleted]
-        return sorted(left, key=lambda each: each.status != "IN_PROGRESS")  # stable: then as they were queued
+        left = [each for each in self.executions if each.pending]
+        return sorted(left, key=_place)  # stable: then as they were queued
+
+    def announce(self) -> None:
+        """Send notify-next, whether there is news or not."""
+        message: dict[str, object] = {"timestamp": self._stamp()}
+        front = self._front()
+        if front is not None:
+            message["execution"] = self._described(front)
+        self._send("notify-next", message)
 
     # --- what the device asks
 
     def start_next(self, request: dict[str, object]) -> None:
         """StartNextPendingJobExecution."""
         answer: dict[str, object] = {"timestamp": self._stamp()}
-        pending = self.pending()
-        if pending:
-            front = pending[0]
+        front = self._front()
+        if front is not None:
             if front.status == "QUEUED":
                 self._begin(front)
             answer["execution"] = self._described(front)
@@ -125,20 +168,20 @@ class Service:
         if execution is None or execution.deleted:
             self.reject(job_id, request, "ResourceNotFound")
             return None
-        expected = request.get("expectedVersion", execution.version)
-        checks = [("InvalidStateTransition", execution.status not in ACTIVE)]
-        checks.append(("VersionMismatch", expected != execution.version))
-        for code, holds in reversed(checks) if self.version_first else checks:
-            if holds:
-                self.reject(job_id, request, code, execution)
-                return None
+        code = self._refusal(execution, request)
+        if code:
+            self.reject(job_id, request, code, execution)
+            return None
         status = str(request.get("status"))
         if status not in BY_DEVICE:
             self.reject(job_id, request, "InvalidRequest")
             return None
         front = self._front_key()
         self._apply(execution, status, request)
-        self._answer(f"{job_id}/update/accepted", request, {"timestamp": self._stamp()})
+        answer: dict[str, object] = {"timestamp": self._stamp()}
+        if request.get("includeJobExecutionState"):
+            answer["executionState"] = execution.state()
+        self._answer(f"{job_id}/update/accepted", request, answer)
         self._notify(front)
         return execution
 
@@ -146,7 +189,7 @@ class Service:
         """The update (of start-next, where `job_id` is "") is refused."""
         answer: dict[str, object] = {"timestamp": self._stamp(), "code": code, "message": "refused"}
         if execution is not None:
-            answer["executionState"] = {"status": execution.status, "versionNumber": execution.version}
+            answer["executionState"] = execution.state()
         self._answer(f"{job_id}/update/rejected" if job_id else "start-next/rejected", request, answer)
 
     def find(self, job_id: str, number: object = None) -> Execution | None:
@@ -162,6 +205,13 @@ class Service:
 
     # --- inside
 
+    def _refusal(self, execution: Execution, request: dict[str, object]) -> str:
+        """Why the update can't be applied to what there is; "": it can."""
+        stale = request.get("expectedVersion", execution.version) != execution.version
+        checks = [("InvalidStateTransition", execution.status not in ACTIVE), ("VersionMismatch", stale)]
+        found = [code for code, holds in (reversed(checks) if self.version_first else checks) if holds]
+        return found[0] if found else ""
+
     def _apply(self, execution: Execution, status: str, request: dict[str, object]) -> None:
         details = request.get("statusDetails")
         if isinstance(details, dict):
@@ -169,59 +219,58 @@ class Service:
         if status == "IN_PROGRESS" and execution.status == "QUEUED":
             self._begin(execution)
         elif status == "IN_PROGRESS":
-            execution.version += 1
-            self._changed(execution)
+            self._change(execution, status)
         else:
             execution.by_device = True
             self._terminal(execution, status)
 
     def _begin(self, execution: Execution) -> None:
-        execution.status = "IN_PROGRESS"
-        execution.version += 1
         job = execution.job
         if job.timeout:
-            execution.times_out = self._events.now + job.timeout
+            execution.times_out = self._clock.now + job.timeout
             late = job.timeout + job.lag
-            execution.timer = self._events.after(late, lambda: self._finish(execution, "TIMED_OUT"))
-        self._changed(execution)
+            execution.timer = self._clock.after(late, lambda: self._finish(execution, "TIMED_OUT"))
+        self._change(execution, "IN_PROGRESS")
 
     def _finish(self, execution: Execution | None, status: str) -> None:
-        if execution is not None and execution.status in ACTIVE and not execution.deleted:
+        if execution is not None and execution.pending:
             front = self._front_key()
             self._terminal(execution, status)
             self._notify(front)
 
     def _terminal(self, execution: Execution, status: str) -> None:
+        self._stop_timer(execution)
+        self._change(execution, status)
+        if status == "FAILED" and execution.number <= execution.job.retries:
+            self.executions.append(Execution(execution.job, execution.number + 1, self._stamp()))
+
+    def _change(self, execution: Execution, status: str) -> None:
         execution.status = status
         execution.version += 1
-        self._stop_timer(execution)
+        execution.updated_at = self._stamp()
         self._changed(execution)
-        if status == "FAILED" and execution.number <= execution.job.retries:
-            again = Execution(execution.job, execution.number + 1, EPOCH + int(self._events.now))
-            self.executions.append(again)
 
     def _stop_timer(self, execution: Execution) -> None:
         if execution.timer is not None:
             execution.timer.cancel()
 
+    def _front(self) -> Execution | None:
+        return min((each for each in self.executions if each.pending), key=_place, default=None)
+
     def _front_key(self) -> Key | None:
-        pending = self.pending()
-        return pending[0].key() if pending else None
+        front = self._front()
+        return front.key() if front else None
 
     def _notify(self, before: Key | None) -> None:
-        pending = self.pending()
-        if (pending[0].key() if pending else None) == before:
-            return
-        message: dict[str, object] = {"timestamp": self._stamp()}
-        if pending:
-            message["execution"] = self._described(pending[0])
-        self._send("notify-next", message)
+        if self._front_key() != before:
+            self.announce()
 
     def _described(self, execution: Execution) -> dict[str, object]:
         described: dict[str, object] = {
             "jobId": execution.job.job_id,
             "status": execution.status,
             "queuedAt": execution.queued_at,
+            "lastUpdatedAt": execution.updated_at,
             "versionNumber": execution.version,
             "executionNumber": execution.number,
             "jobDocument": execution.job.document,
@@ -229,7 +278,7 @@ class Service:
         if execution.details:
             described["statusDetails"] = execution.details
         if execution.times_out:
-            described["approximateSecondsBeforeTimedOut"] = max(int(execution.times_out - self._events.now), 0)
+            described["approximateSecondsBeforeTimedOut"] = max(int(execution.times_out - self._clock.now), 0)
         return described
 
     def _answer(self, topic: str, request: dict[str, object], answer: dict[str, object]) -> None:
@@ -238,11 +287,9 @@ class Service:
         self._send(topic, answer)
 
     def _stamp(self) -> int:
-        return EPOCH + int(self._events.now)
+        return self._epoch + int(self._clock.now)
 
 
-def load(payload: bytes) -> dict[str, object]:
-    """A request's payload; the agent never sends anything but an object."""
-    value = loads(payload)
-    assert isinstance(value, dict)
-    return value
+def _place(execution: Execution) -> bool:
+    """What is started comes before what only waits."""
+    return execution.status != "IN_PROGRESS"

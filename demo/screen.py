@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from dc.log import plain
-from localcloud.demo_jobs import DemoJob
+from demo.jobs import DemoJob
 
 HEADER = f"  {'JOB':<16} {'STATUS':<12} {'EXPECTED':<10} {'SECONDS':>7}   WHAT IT SHOWS"
 REDRAW_SECONDS, REMIND_SECONDS = 0.1, 5.0

@@ -12,6 +12,7 @@ from typing import Any
 from localcloud.cloud import TERMINAL, Cloud, Publish
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from tests.fakes.documents import own_handler
 from tests.system.harness.agent import Agent
 from tests.system.harness.handlers import Handlers
 
@@ -50,33 +51,7 @@ class Result:
         return self.details.get("stderr", "")
 
 
-def operation(name: str, *args: str, **more: Any) -> dict[str, Any]:
-    """A document of the operation schema."""
-    return {"operation": name, **({"args": list(args)} if args else {}), **more}
-
-
-def own(name: str, *args: str, **more: Any) -> dict[str, Any]:
-    """A document of the operation schema for a handler in the handler directory."""
-    return operation(name, *args, path="default", **more)
-
-
-def run_handler(handler: str, *args: str, name: str = "step", path: str = "default", **action: Any) -> dict[str, Any]:
-    """A step of version "1.0" that runs a handler with arguments."""
-    given = {"handler": handler, "args": list(args), "path": path}
-    return {"action": {"name": name, "type": "runHandler", "input": given, **action}}
-
-
-def run_command(command: str, *, name: str = "step", **action: Any) -> dict[str, Any]:
-    """A step of version "1.0" that runs a command, whose words are separated by commas."""
-    return {"action": {"name": name, "type": "runCommand", "input": {"command": command}, **action}}
-
-
-def steps(*given: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A document of version "1.0"."""
-    return {"version": "1.0", "steps": list(given), **more}
-
-
-class Station:
+class Rig:
     """A thing, its handlers, its agent (the one started last), and the jobs it is given; job ids are unique."""
 
     def __init__(self, cloud: Cloud, thing: Thing, start: Callable[..., Agent]) -> None:
@@ -130,7 +105,7 @@ class Station:
     def run_script(self, body: str, *args: str, **more: Any) -> Result:
         """Run `body`, a POSIX shell script, as a handler by operation and path default."""
         self.handlers.write("handler.sh", body)
-        return self.run(own("handler.sh", *args, **more))
+        return self.run(own_handler("handler.sh", *args, **more))
 
     def publishes(self, ending: str = "", since: int | None = None) -> list[Publish]:
         """What the thing has published, so far or after mark `since`, on topics with this ending."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from dc.jobs.journal import Journal
 from localcloud.waiting import wait_until
-from tests.system.harness.station import JOB_SECONDS, own, run_handler, steps
-from tests.system.reliability.line import Line
+from tests.fakes.documents import own_handler, run_handler, steps
+from tests.system.harness.rig import JOB_SECONDS
+from tests.system.reliability.own_broker import OwnBroker
 
 STEPS = ("one", "two", "three")
 # In the ledger a job of one operation has the handler's name as its step.
@@ -32,51 +33,51 @@ class Known:
     decided: bool
 
 
-class Stream:
-    """Keeps jobs waiting at a line, of one operation and of three steps in turn; `check` judges the whole."""
+class JobStream:
+    """Keeps jobs waiting, of one operation and of three steps in turn; `check` judges the whole."""
 
-    def __init__(self, line: Line, seed: int) -> None:
-        self.line = line
+    def __init__(self, own_broker: OwnBroker, seed: int) -> None:
+        self.own_broker = own_broker
         self.random = random.Random(seed)
         self.jobs: list[str] = []
         self._known: list[Known] = []
-        line.write_ledger_handler(HANDLER, 'for seconds; do :; done; sleep "$seconds"')
+        own_broker.write_ledger_handler(HANDLER, 'for seconds; do :; done; sleep "$seconds"')
 
     def fill(self, least: int) -> None:
         """Queue jobs until `least` wait."""
-        while self.line.service.waiting(self.line.thing.name) < least:
-            self.jobs.append(self.line.add(self._document()))
+        while self.own_broker.service.waiting(self.own_broker.thing.name) < least:
+            self.jobs.append(self.own_broker.add(self._document()))
 
     def _document(self) -> dict[str, Any]:
         seconds = LONG if self.random.random() < LONG_SHARE else SHORT
         if len(self.jobs) % 2:
             return steps(*(run_handler(HANDLER, seconds, name=name) for name in STEPS))
-        return own(HANDLER, seconds)
+        return own_handler(HANDLER, seconds)
 
     def wait_messages(self, count: int) -> None:
         """Wait until the agent has published that many messages more."""
-        received = self.line.service.received
+        received = self.own_broker.service.received
         wanted = len(received) + count
-        agent = self.line.agent
+        agent = self.own_broker.agent
         wait_until(lambda: len(received) >= wanted, JOB_SECONDS, lambda: f"{count} messages; {agent.log()[-4000:]}")
 
     def note_journal(self) -> None:
         """While no agent runs: remember what the journal says, to hold the next agents to it."""
-        journal = Journal(str(self.line.thing.state))
+        journal = Journal(str(self.own_broker.thing.state))
         record = journal.load()
         assert journal.degraded == ""
         step, job = record.get("step"), record.get("job")
         if isinstance(step, int) and isinstance(job, str):
-            self._known.append(Known(len(self.line.ledger()), job, step, bool(record.get("status"))))
+            self._known.append(Known(len(self.own_broker.ledger()), job, step, bool(record.get("status"))))
 
     def finish(self) -> None:
         """Wait until every job has ended; then nothing may have been lost, repeated, or run beside another."""
-        self.line.service.wait_finished(len(self.jobs), END_SECONDS)
-        finished = self.line.service.finished
+        self.own_broker.service.wait_finished(len(self.jobs), END_SECONDS)
+        finished = self.own_broker.service.finished
         counts = Counter(e.job for e in finished)
         assert counts == Counter(self.jobs), f"reported more than once: {[j for j, n in counts.items() if n > 1]}"
         bad = [(e.job, e.status, e.details) for e in finished if e.status != "SUCCEEDED"]
-        ledger = self.line.ledger()
+        ledger = self.own_broker.ledger()
         assert not bad, f"{bad}; of the first: {[row for row in ledger if bad[0][0] in row.split()]}"
         overlaps = [row for row in ledger if row.startswith("overlap")]
         assert not overlaps, f"started beside another handler: {overlaps}"
@@ -107,7 +108,7 @@ class Stream:
     @property
     def repeats(self) -> int:
         """How many interrupted steps were started again."""
-        return sum(1 for _, _, attempt in _starts(self.line.ledger()) if attempt > 1)
+        return sum(1 for _, _, attempt in _starts(self.own_broker.ledger()) if attempt > 1)
 
 
 def _starts(ledger: list[str]) -> list[tuple[str, str, int]]:
