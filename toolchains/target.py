@@ -7,7 +7,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from toolchains.stage import HERE, BuildError
+from toolchains.base import HERE, BuildError
 
 ARCHES = ("x86_64", "aarch64", "armv7")
 

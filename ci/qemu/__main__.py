@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ci.qemu.userland import DEBIAN, enter_command, userland
 from localcloud.command import MissingTarget, binary
-from toolchains.stage import Builder, BuildError, default_cache
+from toolchains.base import BuildError
+from toolchains.stages import Stages, default_cache
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="userland-") as folder:
         root = Path(folder, "root")
         try:
-            shutil.copytree(userland(Builder(default_cache()), options.arch), root, symlinks=True)
+            shutil.copytree(userland(Stages(default_cache()), options.arch), root, symlinks=True)
             enter = enter_command(options.arch, root, binds=("/proc:/proc", "/dev:/dev"))
         except (BuildError, MissingTarget) as error:
             sys.stderr.write(f"python -m ci.qemu: {error}\n")

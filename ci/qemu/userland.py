@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.command import EMULATORS, ROOT, MissingTarget, is_emulated
+from toolchains.base import BuildError
 from toolchains.fetch import mirrors, network_environment, sha256
-from toolchains.stage import Builder, BuildError
+from toolchains.stages import Stages
 
 # The Debian architecture of each of ours.
 DEBIAN = {"armv7": "armhf", "aarch64": "arm64", "x86_64": "amd64"}
@@ -51,15 +52,15 @@ def emulator(arch: str) -> list[str]:
     return [path, *options]
 
 
-def userland(builder: Builder, arch: str) -> Path:
+def userland(stages: Stages, arch: str) -> Path:
     """Stage: the root file system, to be copied and not to be written to. Raises BuildError and MissingTarget."""
     run = emulator(arch)
 
-    def build(work: Path) -> None:
-        package = _download(builder, DEBIAN[arch], work / "apt")
+    def make(work: Path) -> None:
+        package = _download(stages, DEBIAN[arch], work / "apt")
         (work / "package.txt").write_text(f"{sha256(package)}  {package.name}\n", encoding="utf-8")
-        builder.say(f"  {package.name}: sha256 {sha256(package)}")
-        builder.run(["dpkg-deb", "-x", package, work / "unpacked"])
+        stages.say(f"  {package.name}: sha256 {sha256(package)}")
+        stages.run(["dpkg-deb", "-x", package, work / "unpacked"])
         root = work / "root"
         busybox = root / "bin/busybox"
         busybox.parent.mkdir(parents=True)
@@ -74,24 +75,24 @@ def userland(builder: Builder, arch: str) -> Path:
         for leftover in (work / "unpacked", work / "apt"):
             shutil.rmtree(leftover)
 
-    return builder.stage(f"userland-{arch}", [Path(__file__)], build) / "root"
+    return stages.stage(f"userland-{arch}", [Path(__file__)], make) / "root"
 
 
-def _download(builder: Builder, architecture: str, folder: Path) -> Path:
+def _download(stages: Stages, architecture: str, folder: Path) -> Path:
     """The package of another architecture, from the first suite that has it, checked by apt's signatures."""
     for suite in SUITES:
         try:
-            return _download_from(builder, suite, architecture, folder)
+            return _download_from(stages, suite, architecture, folder)
         except BuildError as error:
             lines = str(error).splitlines()
             reason = next((line for line in lines if line.startswith("E:")), lines[-1])
-            builder.say(f"  {PACKAGE} of {architecture} can't be had from Debian {suite}: {reason}")
+            stages.say(f"  {PACKAGE} of {architecture} can't be had from Debian {suite}: {reason}")
     raise BuildError(
         f"none of Debian's suites {', '.join(SUITES)} has {PACKAGE} of {architecture}: see the lines above"
     )
 
 
-def _download_from(builder: Builder, suite: str, architecture: str, folder: Path) -> Path:
+def _download_from(stages: Stages, suite: str, architecture: str, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("lists/partial", "archives/partial", "apt.conf.d", "preferences.d"):
         (folder / part).mkdir(parents=True)
@@ -102,8 +103,8 @@ def _download_from(builder: Builder, suite: str, architecture: str, folder: Path
     (folder / "sources.list").write_text(lines, encoding="utf-8")
     (folder / "apt.conf").write_text(APT.format(folder=folder, architecture=architecture), encoding="utf-8")
     environment = {**network_environment(), "APT_CONFIG": str(folder / "apt.conf")}
-    builder.run(["apt-get", "update"], env=environment)
-    builder.run(["apt-get", "download", PACKAGE], cwd=folder, env=environment)
+    stages.run(["apt-get", "update"], env=environment)
+    stages.run(["apt-get", "download", PACKAGE], cwd=folder, env=environment)
     packages = list(folder.glob(f"{PACKAGE}_*_{architecture}.deb"))
     if len(packages) != 1:
         raise BuildError(f"one {PACKAGE} of {architecture} was wanted from Debian {suite}, found {packages}")

@@ -9,8 +9,7 @@ import shutil
 import pytest
 
 from tests.build.built import Binary
-from toolchains.nuitka import NAME
-from toolchains.stage import ROOT
+from toolchains.base import NAME, ROOT
 from toolchains.target import ARCHES
 
 

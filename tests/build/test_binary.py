@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.build.built import Binary
+from toolchains.base import NAME, ROOT
 from toolchains.components import FILE as COMPONENTS
-from toolchains.nuitka import NAME
-from toolchains.stage import ROOT
 
 
 def test_it_has_no_interpreter_and_needs_no_library(binary: Binary) -> None:
