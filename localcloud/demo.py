@@ -22,7 +22,6 @@ from pathlib import Path
 
 from dc.log import plain
 from localcloud.cloud import TERMINAL, Cloud
-from localcloud.command import ARCHITECTURES, ROOT, SOURCE, MissingTarget, agent_command, best_target
 from localcloud.demo_agent import STOP_SECONDS, AgentError, DemoAgent
 from localcloud.demo_jobs import FAILING, JOBS, SHOWN_CHARACTERS, write_handlers
 from localcloud.demo_signals import Stopped, interrupts
@@ -30,6 +29,8 @@ from localcloud.demo_table import REDRAW_SECONDS, Row, Screen
 from localcloud.process import CloudError
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
+from toolchains.agent import TARGETS, MissingTarget, agent_command, best_target
+from toolchains.base import ROOT
 
 ABOUT = "Run real AWS IoT jobs, created with the real aws command, against a local AWS IoT."
 THING = "my-thing"
@@ -216,7 +217,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=ABOUT)
     parser.add_argument(
         "--arch",
-        choices=(SOURCE, *ARCHITECTURES),
+        choices=TARGETS,
         help="what runs as the agent: the source, or the binary of dist/ARCH, under qemu if it is foreign "
         "(default: this machine's binary if it is built, else the source)",
     )

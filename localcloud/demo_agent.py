@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from dc.log import plain
-from localcloud.command import ROOT
 from localcloud.demo_signals import interrupts
 from localcloud.thing import Thing
+from toolchains.base import ROOT
 
 # Far more than the agent needs to end a handler and itself, on a busy machine and emulated too.
 STOP_SECONDS = 15.0

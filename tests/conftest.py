@@ -11,8 +11,8 @@ import pluggy
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from localcloud.command import TARGETS
 from tests.allowed_skips import is_allowed
+from toolchains.agent import TARGETS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ def interpreter(arch: str) -> tuple[Path, Path]:
     """
     stages = Stages(default_cache().resolve(), None, verbose=False)
     python = hostpython.cpython(stages, locked=False)
-    compiler = zig.compiler(stages, fetch.host_tools(stages), Target(arch))
+    compiler = zig.compiler(stages, fetch.host_tools(stages), Target.of(arch))
     library = cpython.library(stages, python, compiler)
     _, musl = allocator.source(stages, locked=False)
     memory = allocator.library(stages, musl, compiler)

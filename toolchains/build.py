@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m toolchains.build [ARCH...]`: builds dist/ARCH/aws-iot-device-client for each architecture named, or for all.
+"""`python -m toolchains.build [ARCH...]`: builds dist/ARCH/aws-iot-device-client for each architecture named, or for those
+of CI's suite.
 
 Everything it needs is fetched, checked and built in stages kept in a cache (docs/building.md). Exit 0: all built;
 1: a build failed, the reason is the last line; 2: wrong arguments.
@@ -20,7 +21,7 @@ from toolchains import allocator, awscrt, components, cpython, fetch, hostpython
 from toolchains.base import NAME, ROOT, BuildError
 from toolchains.pins import pins, requirement
 from toolchains.stages import CACHE_VARIABLE, Stages, default_cache
-from toolchains.target import ARCHES, Target
+from toolchains.target import ARCHES, FOLDER, Target, ci_suite, host_arch
 
 # Debian packages that the build runs; looked for by a file of theirs.
 HOST_PACKAGES = {
@@ -124,14 +125,12 @@ class Binaries:
         self.stages.say(f"  {out / NAME}: {size:,} bytes")
         components.write_sbom(self.components, self.tools, out / NAME, nuitka.version(), arch)
         if size > target.max_bytes and self.features == nuitka.FEATURES:
-            raise BuildError(
-                f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted (toolchains/targets/{arch}.toml)"
-            )
+            raise BuildError(f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted ({FOLDER}/{arch}.toml)")
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m toolchains.build", description=(__doc__ or "").split("\n\n")[0])
-    known = f"{', '.join(ARCHES)}, or host for this machine's; default: all"
+    known = f"{', '.join(ARCHES)}, or host for this machine's; default: those of CI's suite"
     parser.add_argument("arch", nargs="*", metavar="ARCH", help=known)
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the result goes (default: dist)")
     parser.add_argument(
@@ -159,7 +158,7 @@ def main(argv: list[str]) -> int:
     stages = Stages(options.cache.resolve(), options.jobs, options.verbose)
     stages.say(f"building in {stages.cache}")
     try:
-        targets = [Target(os.uname().machine if arch == "host" else arch) for arch in options.arch or ARCHES]
+        targets = [Target.of(host_arch() if arch == "host" else arch) for arch in options.arch or ci_suite()]
         binaries = Binaries(stages, options.locked, features, options.dist.resolve())
         binaries.make(targets)
         binaries.licences()

@@ -38,13 +38,6 @@ OPTIONS = [
     f"--output-filename={NAME}",
 ]
 
-# Nuitka's C repeats itself a lot: runs of instructions that occur again become functions.
-OUTLINER = {
-    "x86_64": "-mno-red-zone -mllvm -enable-machine-outliner=always",
-    "aarch64": "-mllvm -enable-machine-outliner=always",
-    "armv7": "-mllvm -enable-machine-outliner=always",
-}
-
 # Nuitka's backend links for a dynamic Python: what only makes sense there is dropped. -rdynamic and --export-dynamic would
 # also keep every function of every library. The link runs twice: with debug information for the .debug file, and stripped;
 # both give the same code and build id. Threads get 1 MiB of stack: zig's default of 16 counts against RLIMIT_AS.
@@ -132,7 +125,7 @@ def _application(work: Path, info: str, features: tuple[str, ...]) -> Path:
 def _clang(work: Path, compiler: Compiler, libraries: list[Path]) -> None:
     text = CLANG.format(
         compiler=compiler.cc,
-        flags=OUTLINER[compiler.target.arch],
+        flags=compiler.target.outliner,
         entry=compiler.target.entry,
         libraries=" ".join(str(file) for file in libraries),
         debug=work / f"{NAME}.debug",
@@ -147,17 +140,19 @@ def _clang(work: Path, compiler: Compiler, libraries: list[Path]) -> None:
 
 def _entry(stages: Stages, work: Path, compiler: Compiler) -> list[Path]:
     """The object with the target's own entry point, if it has one."""
-    if compiler.target.entry == "_start":
+    target = compiler.target
+    if target.entry == "_start":
         return []
     made = work / "cpu_check.o"
-    stages.run([compiler.cc, "-c", "-o", made, HERE / "c/cpu_check.S"], env=compiler.environment(work))
+    masks = ",".join(hex(mask) for mask in target.entry_hwcap)
+    defines = [f"-DDC_HWCAP={masks}", f'-DDC_MESSAGE="{target.entry_message}"']
+    stages.run([compiler.cc, *defines, "-c", "-o", made, HERE / "c/cpu_check.S"], env=compiler.environment(work))
     return [made]
 
 
 def _environment(work: Path, cache: Path, compiler: Compiler, tools: Path) -> dict[str, str]:
     """What Nuitka runs with."""
     environment = compiler.environment(work)
-    flags = OUTLINER[compiler.target.arch]
     environment |= {
         "PATH": f"{work / 'bin'}:{environment['PATH']}",
         "CC": "clang",
@@ -172,7 +167,7 @@ def _environment(work: Path, cache: Path, compiler: Compiler, tools: Path) -> di
         "CCACHE_DIR": str(cache / "ccache"),
         "CCACHE_BASEDIR": str(work),
         "CCACHE_NOHASHDIR": "1",
-        "CCACHE_COMPILERCHECK": f"string:{compiler.folder.name} {hashlib.sha256(CLANG.encode()).hexdigest()} {flags}",
+        "CCACHE_COMPILERCHECK": f"string:{compiler.folder.name} {hashlib.sha256(CLANG.encode()).hexdigest()} {compiler.target.outliner}",
     }
     return environment | ({"DC_TARGET_32BIT": "1"} if compiler.target.pointer_bits == 32 else {})
 
@@ -204,7 +199,8 @@ def binary(
         _collect(work)
 
     inputs: list[str | Path] = [*parts, nuitka_home.parent, compiler.folder, tools, PACKAGE, CHOICES]
-    inputs += [HERE / "c", recipe("nuitka"), target.entry, str(target.pointer_bits), info]
+    inputs += [HERE / "c", recipe("nuitka"), info, str(target.pointer_bits), target.outliner]
+    inputs += [target.entry, str(target.entry_hwcap), target.entry_message]
     return stages.stage(f"agent-{target.arch}" + ("" if features == FEATURES else "-reduced"), inputs, make)
 
 

@@ -25,7 +25,7 @@ for word; do
     case $word in
         -O2|-O3|-Os) word=-Oz ;;
         -Wp,-U*) word=${{word#-Wp,}} ;;
-        -march=armv8*) word=-mcpu=generic+crc+aes+sha2 ;;
+        -march=armv8*) word=-mcpu={cpu_for_march} ;;
         -mtune=*|-flto*|-pipe) continue ;;
         -s) debug= ;;
         *.S) target={asm_target} ;;
@@ -84,6 +84,7 @@ def compiler(stages: Stages, tools: Path, target: Target) -> Compiler:
                 target=target.zig_target,
                 asm_target=target.zig_asm_target,
                 cpu=target.cpu,
+                cpu_for_march=target.cpu_for_march,
                 zig=zig,
                 language=language,
                 last=LAST_FLAGS,
@@ -95,7 +96,8 @@ def compiler(stages: Stages, tools: Path, target: Target) -> Compiler:
         (work / "hello.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
         stages.run([made.cc, "-Oz", "-static", "-o", "hello", "hello.c"], cwd=work, env=made.environment(work))
 
-    inputs: list[str | Path] = [tools, target.zig_target, target.zig_asm_target, target.cpu, recipe("zig")]
+    inputs: list[str | Path] = [tools, target.zig_target, target.zig_asm_target, recipe("zig")]
+    inputs += [target.cpu, target.cpu_for_march]
     folder = stages.stage(f"compiler-{target.arch}", inputs, make)
     return Compiler(target, folder, zig_home)
 

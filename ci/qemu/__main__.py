@@ -15,16 +15,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ci.qemu.userland import DEBIAN, enter_command, userland
-from localcloud.command import MissingTarget, binary
+from ci.qemu.userland import enter_command, userland
+from toolchains.agent import MissingTarget, binary
 from toolchains.base import BuildError
 from toolchains.stages import Stages, default_cache
+from toolchains.target import ARCHES
 
 
 def main(argv: list[str]) -> int:
     """Exit status: the command's, or 2 if there is no way in."""
     parser = argparse.ArgumentParser(prog="python -m ci.qemu", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("arch", choices=list(DEBIAN))
+    parser.add_argument("arch", choices=ARCHES)
     parser.add_argument("command", nargs=argparse.REMAINDER, default=[], help="default: /bin/sh")
     options = parser.parse_args(argv)
     if os.geteuid() != 0:

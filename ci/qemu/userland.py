@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.command import EMULATORS, ROOT, MissingTarget, is_emulated
-from toolchains.base import BuildError
+from toolchains.agent import emulator
+from toolchains.base import ROOT, BuildError
 from toolchains.fetch import mirrors, network_environment, sha256
+from toolchains.recipe import recipe
 from toolchains.stages import Stages
+from toolchains.target import Target
 
-# The Debian architecture of each of ours.
-DEBIAN = {"armv7": "armhf", "aarch64": "arm64", "x86_64": "amd64"}
 # Tried in turn: a mirror that is being brought up to date may serve a suite's index that does not fit its signature.
 SUITES = ("trixie", "bookworm", "forky")
 PACKAGE = "busybox-static"
@@ -41,23 +41,12 @@ Acquire::Languages "none"; Acquire::Check-Valid-Until "false"; Acquire::Check-Da
 """
 
 
-def emulator(arch: str) -> list[str]:
-    """The words that run a program of the architecture here; none if it runs as it is. Raises MissingTarget."""
-    if not is_emulated(arch):
-        return []
-    name, *options = EMULATORS[arch]
-    path = shutil.which(name)
-    if path is None:
-        raise MissingTarget(f"{name} is not installed: install the Debian package qemu-user-static")
-    return [path, *options]
-
-
 def userland(stages: Stages, arch: str) -> Path:
     """Stage: the root file system, to be copied and not to be written to. Raises BuildError and MissingTarget."""
-    run = emulator(arch)
+    run, debian = emulator(arch), Target.of(arch).debian
 
     def make(work: Path) -> None:
-        package = _download(stages, DEBIAN[arch], work / "apt")
+        package = _download(stages, debian, work / "apt")
         (work / "package.txt").write_text(f"{sha256(package)}  {package.name}\n", encoding="utf-8")
         stages.say(f"  {package.name}: sha256 {sha256(package)}")
         stages.run(["dpkg-deb", "-x", package, work / "unpacked"])
@@ -75,7 +64,7 @@ def userland(stages: Stages, arch: str) -> Path:
         for leftover in (work / "unpacked", work / "apt"):
             shutil.rmtree(leftover)
 
-    return stages.stage(f"userland-{arch}", [Path(__file__)], make) / "root"
+    return stages.stage(f"userland-{arch}", [Path(__file__), recipe("fetch"), debian], make) / "root"
 
 
 def _download(stages: Stages, architecture: str, folder: Path) -> Path:
@@ -126,7 +115,8 @@ def enter_command(
     """The words before a command (by its path inside `root`) that run it there; see enter.py. Raises MissingTarget."""
     words = [sys.executable, "-I", str(ROOT / "ci/qemu/enter.py")]
     if run := emulator(arch):
-        words += ["--emulate", f"{arch}={run[0]}"]
+        about = Target.of(arch)
+        words += ["--emulate", run[0], "--elf", f"{about.elf_class}:{about.elf_machine:#x}"]
         if "-cpu" in run:
             words += ["--cpu", run[run.index("-cpu") + 1]]
     for bind in binds:

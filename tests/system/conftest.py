@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import MissingTarget, agent_command, binary, is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -23,6 +22,7 @@ from tests.system.harness.handlers import Handlers
 from tests.system.harness.idle import Idle
 from tests.system.harness.skips import EMULATED, NO_REEXEC, SOURCE_ONLY
 from tests.system.harness.station import QUICK_RECONNECT, Station
+from toolchains.agent import MissingTarget, agent_command, binary, is_emulated
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
 MINUTE = 2.0

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from localcloud.command import agent_command
 from localcloud.waiting import wait_until
 from tests.system.harness.station import JOB_SECONDS, Station, operation
 from tests.system.harness.target import agent_environment
+from toolchains.agent import agent_command
 
 
 @pytest.fixture

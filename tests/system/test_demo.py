@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcloud.command import ROOT
 from localcloud.demo_jobs import JOBS
 from localcloud.waiting import wait_until
+from toolchains.base import ROOT
 
 DEMO_SECONDS = 100.0
 ALL = len(JOBS)

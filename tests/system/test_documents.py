@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.system.harness.station import Station, operation, own, run_command, run_handler, steps
+from toolchains.agent import SOURCE
+from toolchains.target import Target
 
 ARGUMENTS = "printf '<%s>' \"$@\""
 
@@ -135,7 +137,7 @@ MET = [
 
 
 def _with_names(conditions: list[dict[str, Any]], station: Station, target: str) -> list[dict[str, Any]]:
-    machine = {"armv7": "armv7l"}.get(target, target)
+    machine = target if target == SOURCE else Target.of(target).uname[0]
     text = json.dumps(conditions).replace("<thing>", station.thing.name).replace("<machine>", machine)
     named: list[dict[str, Any]] = json.loads(text)
     return named

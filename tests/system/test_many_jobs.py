@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from localcloud.command import is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.station import JOB_SECONDS
+from toolchains.agent import is_emulated
 
 EARLY, JOBS, AHEAD = 100, 1000, 20
 SECONDS = 300.0

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from localcloud.command import agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import Answers, Request, ScriptedJobs
 from tests.system.harness.agent import Agent
@@ -28,6 +27,7 @@ from tests.system.harness.station import (
     steps,
 )
 from tests.system.harness.target import agent_environment
+from toolchains.agent import agent_command
 
 
 def test_allow_std_err_does_not_make_a_failing_step_pass(station: Station) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ci.qemu.userland import enter_command, userland
-from localcloud.command import binary
 from localcloud.thing import Thing
 from tests.system.harness.agent import DIES_WITH_US, Agent
+from toolchains.agent import binary
 from toolchains.stages import Stages, default_cache
 
 NAME = "aws-iot-device-client"

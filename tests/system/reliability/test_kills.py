@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.command import is_emulated
 from tests.system.reliability.line import Line
 from tests.system.reliability.stream import Stream
+from toolchains.agent import is_emulated
 
 KILLS, KILLS_EMULATED = 200, 20
 SEED = 20261124

@@ -13,13 +13,13 @@ import shutil
 
 import pytest
 
-from localcloud.command import ROOT
 from localcloud.scripted import Execution
 from localcloud.waiting import wait_until
 from tests.system.harness.namespaces import other_boot
 from tests.system.harness.skips import needs_root
 from tests.system.harness.station import JOB_SECONDS, operation, own, run_command, run_handler, steps
 from tests.system.reliability.line import Line
+from toolchains.base import ROOT
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
