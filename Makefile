@@ -10,7 +10,7 @@ ARCH ?= host
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=armv7: that binary, emulated)
+demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=...: a binary, emulated if need be)
 	@$(PYTHON) -m localcloud.demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
 
 test: bootstrap-test ## run everything: linters, unit, simulation, and the system tests on the source and on every built binary
@@ -28,14 +28,14 @@ unit: bootstrap-test ## the unit tests
 sim: bootstrap-test ## the simulated crashes
 	@$(PYTHON) ci/test.py sim
 
-system: bootstrap-test ## the system tests on TARGET (source, x86_64, aarch64, armv7; default: all that are built)
+system: bootstrap-test ## the system tests on TARGET (source, or one of toolchains/targets/; default: all of CI's that are built)
 	@$(PYTHON) ci/test.py system $(TARGET)
 
 binary: bootstrap-demo ## build dist/ARCH/aws-iot-device-client
 	@$(PYTHON) -m toolchains.build $(ARCH)
 
-binaries: bootstrap-demo ## build the static binaries for armv7, aarch64 and x86_64
-	@$(PYTHON) -m toolchains.build armv7 aarch64 x86_64
+binaries: bootstrap-demo ## build the static binaries that CI tests (toolchains/targets/)
+	@$(PYTHON) -m toolchains.build
 
 soak: bootstrap-test ## many jobs through one process, and what its memory did (JOBS=100000)
 	@$(PYTHON) -m bench.soak --jobs $(or $(JOBS),100000) --arch $(ARCH)
@@ -45,6 +45,7 @@ bench: bootstrap-demo ## start-up, memory and size against a bare interpreter in
 
 docs: bootstrap-demo ## write the generated pages anew
 	@$(PYTHON) -m docs.states
+	@$(PYTHON) -m docs.sizes
 
 clean: ## remove what was built in this folder; the build cache stays
 	rm -rf dist .venv .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis
