@@ -35,7 +35,7 @@ sim: bootstrap-sim ## the simulated crashes
 build: bootstrap-build ## what the built binaries must be like
 	@$(PYTHON) ci/test.py build
 
-system: bootstrap-system ## the system tests on TARGET (source, x86_64, aarch64, armv7; default: all that are built)
+system: bootstrap-system ## the system tests on TARGET (source, or one of toolchains/targets/; default: all of CI's that are built)
 	@$(PYTHON) ci/test.py system $(TARGET)
 
 lint: bootstrap-lint ## ruff, mypy, pyright, shellcheck
@@ -44,7 +44,7 @@ lint: bootstrap-lint ## ruff, mypy, pyright, shellcheck
 test: bootstrap-test ## all of the above: linters, every folder of tests, the system tests on the source and on every built binary
 	@$(PYTHON) ci/test.py all
 
-demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=armv7: that binary, emulated)
+demo: bootstrap-demo ## run the main job against a local AWS IoT and show every outcome (ARCH=...: a binary, emulated if need be)
 	@$(PYTHON) -m demo $(if $(filter-out host,$(ARCH)),--arch $(ARCH)) $(if $(KEEP),--keep)
 
 cloud: bootstrap-cloud ## run a local AWS IoT in the foreground, with a thing, a certificate and a ready config
@@ -53,8 +53,8 @@ cloud: bootstrap-cloud ## run a local AWS IoT in the foreground, with a thing, a
 binary: bootstrap-binary ## build dist/ARCH/aws-iot-device-client
 	@$(PYTHON) -m toolchains.build $(ARCH)
 
-binaries: bootstrap-binaries ## build the static binaries for armv7, aarch64 and x86_64
-	@$(PYTHON) -m toolchains.build armv7 aarch64 x86_64
+binaries: bootstrap-binaries ## build the static binaries that CI tests (toolchains/targets/)
+	@$(PYTHON) -m toolchains.build
 
 soak: bootstrap-soak ## many jobs through one process, and what its memory did (JOBS=100000)
 	@$(PYTHON) -m bench.soak --jobs $(or $(JOBS),100000) --arch $(ARCH)
@@ -65,6 +65,7 @@ bench: bootstrap-bench ## start-up, memory and size against a bare interpreter i
 docs: bootstrap-docs ## write the generated pages anew
 	@$(PYTHON) -m docs.states
 	@$(PYTHON) -m docs.configuration
+	@$(PYTHON) -m docs.sizes
 
 clean: ## remove what was built in this folder; the build cache stays
 	rm -rf dist .venv .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from localcloud.command import ROOT, MissingTarget, agent_command, best_target
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
+from toolchains.agent import MissingTarget, agent_command, best_target
+from toolchains.base import ROOT
 
 
 def agent(arch: str) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@
 """Nuitka's user plugin for the agent: what is frozen, which modules are stand-ins, which C is added.
 
 It decides through Nuitka's plugin hooks and leaves Nuitka's files as they are (docs/decisions/0010-nuitka-licence.md).
-It runs inside Nuitka's process, under the build-python, and is no part of the product.
+It runs inside Nuitka's process, under the host python, and is no part of the product.
 """
 
 import configparser
@@ -68,7 +68,7 @@ class AgentPlugin(NuitkaPluginBase):
         if agents and module_kind is not None and name not in config["left-out"]:
             self.sysexit(
                 f"Error, {using_module_name} imports {name}, which build/nuitka.cfg does not list: "
-                "add it there with a reason (its price is in docs/building.md), or do without."
+                "add it there with a reason, or do without."
             )
         return False, "not listed in nuitka.cfg"
 

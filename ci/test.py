@@ -22,12 +22,14 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BINARIES = ("x86_64", "aarch64", "armv7")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a script has its own folder there
+
+from toolchains.agent import SOURCE, binary, is_emulated
+from toolchains.base import ROOT
+from toolchains.target import ci_suite
+
 NO_TESTS_COLLECTED = 5
 WORKERS = 3
-# The order in which targets begin: those that take longest first, so that nothing long is left for the end.
-SLOWEST_FIRST = ("armv7", "aarch64", "source", "x86_64")
 FAULTS = "tests/system/reliability"
 # Those that run once, whatever is built; again the longest first.
 FOLDERS = ("localcloud", "sim", "handlers", "unit", "parts")
@@ -148,9 +150,9 @@ def folder(name: str, *options: str) -> list[Part]:
     return [Part(name, [f"tests/{name}", *options])]
 
 
-def build() -> list[Part]:
+def binaries() -> list[Part]:
     """What the binaries must be like; needs them built."""
-    return [Part("build", ["tests/build"])] if any(_binary(arch).exists() for arch in BINARIES) else []
+    return [Part("build", ["tests/build"])] if any(binary(arch).exists() for arch in ci_suite()) else []
 
 
 def system(targets: list[str]) -> list[Part]:
@@ -158,27 +160,24 @@ def system(targets: list[str]) -> list[Part]:
 
     In two parts each, the longer ones first, so that all workers have something to do to the end.
     """
-    chosen = targets or ["source", *(arch for arch in BINARIES if _binary(arch).exists())]
-    chosen.sort(key=SLOWEST_FIRST.index)
+    chosen = targets or [SOURCE, *(arch for arch in ci_suite() if binary(arch).exists())]
+    # What is emulated takes longest and begins first, so that nothing long is left for the end.
+    chosen.sort(key=lambda name: (not is_emulated(name), name != SOURCE))
     return [
         *(Part(f"system {name}", ["tests/system", f"--ignore={FAULTS}", f"--target={name}"]) for name in chosen),
         *(Part(f"faults {name}", [FAULTS, f"--target={name}"]) for name in chosen),
     ]
 
 
-def _binary(arch: str) -> Path:
-    return ROOT / "dist" / arch / "aws-iot-device-client"
-
-
 def main(words: list[str]) -> int:
     """Exit status 0 if everything passed."""
     what, targets = (words[0], words[1:]) if words else ("all", [])
     choices: dict[str, Callable[[], list[Part]]] = {
-        "all": lambda: [*lint(), *system([]), *build(), *(part for name in FOLDERS for part in folder(name, EXAMPLES))],
+        "all": lambda: [*lint(), *system([]), *binaries(), *(part for name in FOLDERS for part in folder(name, EXAMPLES))],
         "check": check,
         "lint": lint,
         **{name: partial(folder, name) for name in FOLDERS},
-        "build": build,
+        "build": binaries,
         "system": lambda: system(targets),
     }
     parts = choices[what]()
@@ -191,7 +190,7 @@ def _summary(parts: list[Part], what: str) -> int:
     for part in parts:
         counted = "{} passed, {} failed, {} skipped".format(*part.counts) if part.pytest else ""
         print(f"{'ok  ' if part.good else 'FAIL'} {part.name:<16} {part.seconds:6.1f} s  {counted}".rstrip())
-    absent = [arch for arch in BINARIES if not _binary(arch).exists()] if what in ("all", "system") else []
+    absent = [arch for arch in ci_suite() if not binary(arch).exists()] if what in ("all", "system") else []
     for arch in absent:
         print(
             f"{'FAIL' if os.environ.get('CI') else '    '} {arch}: not built, so not tested; build it with: make binary ARCH={arch}"

@@ -24,7 +24,8 @@ from demo.jobs import JOBS, write_handlers
 from demo.play import CONNECT_SECONDS, Demo, conclude
 from demo.screen import Screen
 from localcloud.cloud import Cloud
-from localcloud.command import ARCHITECTURES, ROOT, SOURCE, MissingTarget, agent_command, best_target
+from toolchains.agent import TARGETS, MissingTarget, agent_command, best_target
+from toolchains.base import ROOT
 from localcloud.process import CloudError
 from localcloud.waiting import wait_until
 
@@ -60,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo", description=ABOUT)
     parser.add_argument(
         "--arch",
-        choices=(SOURCE, *ARCHITECTURES),
+        choices=TARGETS,
         help="what runs as the agent: the source, or the binary of dist/ARCH, under qemu if it is foreign "
         "(default: this machine's binary if it is built, else the source)",
     )

@@ -13,8 +13,9 @@ from pathlib import Path
 from dc.log import plain
 from demo.interrupts import interrupts
 from localcloud import procfs
-from localcloud.command import ROOT
+from toolchains.base import ROOT
 from localcloud.thing import Thing
+from toolchains.base import ROOT
 
 # Far more than the agent needs to end a handler and itself, on a busy machine and emulated too.
 STOP_SECONDS = 15.0

@@ -15,8 +15,7 @@ ALWAYS = (
     skips.BINARY_ONLY,
     skips.EMULATOR_NEEDS,
     skips.NO_CGROUP,
-    "only the armv7 file has these attributes",
-    "the other two run on the first processors of their kind",
+    "it runs on the first processors of its kind",
 )
 # What a person's machine may lack; CI has it all, so there it is a mistake.
 ON_A_PERSONS_MACHINE = (skips.NEEDS_ROOT, "only root can", "is not built: run", "is not installed: run", "not a Debian")

@@ -12,7 +12,6 @@ import pluggy
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from localcloud.command import TARGETS
 from tests.allowed_skips import is_allowed
 from tests.fakes.examples import register_profiles
 from tests.needs import stop_if_missing

@@ -10,40 +10,42 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from toolchains.base import HERE
 from toolchains.fetch import debian_packages, package_version
-from toolchains.stage import HERE, Builder, recipe
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
 from toolchains.zig import Compiler
 
 OURS = HERE / "c/allocator"
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-ffunction-sections", "-fdata-sections", "-fno-builtin-malloc"]
 
 
-def source(builder: Builder, locked: bool) -> tuple[str, Path]:
+def source(stages: Stages, locked: bool) -> tuple[str, Path]:
     """Stage: musl's source from Debian. Returns (Debian version, folder)."""
-    downloads = debian_packages(builder, "musl", locked)
+    downloads = debian_packages(stages, "musl", locked)
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         description = next((downloads / "files").glob("*.dsc"))
-        builder.run(["dpkg-source", "--no-check", "-x", description, work / "musl"], cwd=work)
+        stages.run(["dpkg-source", "--no-check", "-x", description, work / "musl"], cwd=work)
 
-    folder = builder.stage("musl-source", [downloads / "SHA256SUMS", recipe("allocator")], build)
+    folder = stages.stage("musl-source", [downloads / "SHA256SUMS", recipe("allocator")], make)
     return package_version(downloads / "files", "musl"), folder / "musl"
 
 
-def library(builder: Builder, tree: Path, compiler: Compiler) -> Path:
+def library(stages: Stages, tree: Path, compiler: Compiler) -> Path:
     """Stage: `lib/liballocator.a`: malloc and all of its kin."""
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         code = work / "code"
         shutil.copytree(tree / "src/malloc/mallocng", code)
         for file in OURS.iterdir():  # glue.h there is musl's
             shutil.copy(file, code)
         environment = compiler.environment(work)
-        builder.run([compiler.cc, *FLAGS, "-c", "allocator.c"], cwd=code, env=environment)
+        stages.run([compiler.cc, *FLAGS, "-c", "allocator.c"], cwd=code, env=environment)
         (work / "lib").mkdir()
-        builder.run([compiler.ar, "rcs", work / "lib/liballocator.a", "allocator.o"], cwd=code, env=environment)
+        stages.run([compiler.ar, "rcs", work / "lib/liballocator.a", "allocator.o"], cwd=code, env=environment)
         for leftover in (code, work / ".zig"):
             shutil.rmtree(leftover)
 
     inputs: list[str | Path] = [tree / "src/malloc/mallocng", OURS, compiler.folder, recipe("allocator")]
-    return builder.stage(f"allocator-{compiler.target.arch}", inputs, build)
+    return stages.stage(f"allocator-{compiler.target.arch}", inputs, make)

@@ -8,9 +8,12 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from toolchains.base import HERE, BuildError
 from toolchains.fetch import source_distribution
 from toolchains.pins import pins
-from toolchains.stage import HERE, Builder, BuildError, apply_patches, recipe, unpack
+from toolchains.recipe import recipe
+from toolchains.sources import apply_patches, unpack
+from toolchains.stages import Stages
 from toolchains.zig import Compiler
 
 # Libraries that MQTT over TLS needs, dependants first.
@@ -42,57 +45,61 @@ set(DISABLE_CPU_JITTER_ENTROPY ON CACHE BOOL "")
 """
 
 
-def source(builder: Builder) -> Path:
+def source(stages: Stages) -> Path:
     """Stage: the patched source tree, without tests and without what is never built."""
-    download = source_distribution(builder, "awscrt")
+    download = source_distribution(stages, "awscrt")
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         (work / "unpacked").mkdir()
         archive = download / f"files/awscrt-{pins('awscrt')['version']}.tar.gz"
-        tree = unpack(builder, archive, work / "unpacked")
-        apply_patches(builder, "awscrt", tree)
+        tree = unpack(stages, archive, work / "unpacked")
+        apply_patches(stages, "awscrt", tree)
         tree.rename(work / "awscrt")
 
-    return builder.stage("awscrt-source", [pins("awscrt")["sha256"], HERE / "patches/awscrt"], build) / "awscrt"
+    inputs: list[str | Path] = [pins("awscrt")["sha256"], HERE / "patches/awscrt", recipe("awscrt")]
+    return stages.stage("awscrt-source", inputs, make) / "awscrt"
 
 
-def libraries(builder: Builder, tree: Path, compiler: Compiler) -> Path:
+def libraries(stages: Stages, tree: Path, compiler: Compiler) -> Path:
     """Stage: the C libraries: `lib/*.a` and `include/`."""
     target = compiler.target
 
-    def build(work: Path) -> None:
-        make = work / "make"
-        make.mkdir()
+    def make(work: Path) -> None:
+        objects = work / "objects"
+        objects.mkdir()
         text = CMAKE_TOOLCHAIN.format(processor=target.cmake_processor, bin=compiler.folder / "bin")
         (work / "toolchain.cmake").write_text(text, encoding="utf-8")
         environment = compiler.environment(work)
-        command: list[str | Path] = ["cmake", "-G", "Ninja", "-S", tree / "crt", "-B", make]
+        command: list[str | Path] = ["cmake", "-G", "Ninja", "-S", tree / "crt", "-B", objects]
         command += [f"-DCMAKE_TOOLCHAIN_FILE={work / 'toolchain.cmake'}", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
-        builder.run(command, env=environment)
-        builder.run(["ninja", "-C", make, f"-j{builder.jobs}", "aws-c-mqtt"], env=environment)
+        stages.run(command, env=environment)
+        stages.run(["ninja", "-C", objects, f"-j{stages.jobs}", "aws-c-mqtt"], env=environment)
         (work / "lib").mkdir()
-        built = [make / name / f"lib{name}.a" for name in LIBRARIES]
-        built += [make / "deps/S2N/install/lib/libs2n.a", make / "deps/AWSLC/install/lib/libcrypto.a"]
+        built = [objects / name / f"lib{name}.a" for name in LIBRARIES]
+        built += [objects / "deps/S2N/install/lib/libs2n.a", objects / "deps/AWSLC/install/lib/libcrypto.a"]
         for file in built:
             if not file.exists():
                 raise BuildError(f"awscrt's build made no {file.name}")
             shutil.copy(file, work / "lib")
-        for folder in [*(tree / "crt" / name / "include" for name in HEADERS), make / "aws-c-common/generated/include"]:
+        for folder in [
+            *(tree / "crt" / name / "include" for name in HEADERS),
+            objects / "aws-c-common/generated/include",
+        ]:
             shutil.copytree(folder, work / "include", dirs_exist_ok=True)
         for name in ("AWSLC", "S2N"):
-            shutil.copytree(make / f"deps/{name}/install/include", work / "include", dirs_exist_ok=True)
-        for leftover in (make, work / ".zig"):
+            shutil.copytree(objects / f"deps/{name}/install/include", work / "include", dirs_exist_ok=True)
+        for leftover in (objects, work / ".zig"):
             shutil.rmtree(leftover)
 
     inputs: list[str | Path] = [tree.parent, compiler.folder, target.cmake_processor, recipe("awscrt")]
-    return builder.stage(f"awscrt-libraries-{target.arch}", inputs, build)
+    return stages.stage(f"awscrt-libraries-{target.arch}", inputs, make)
 
 
-def module(builder: Builder, tree: Path, compiler: Compiler, crt: Path, python: Path) -> Path:
+def module(stages: Stages, tree: Path, compiler: Compiler, crt: Path, python: Path) -> Path:
     """Stage: `lib/lib_awscrt.a`, the Python module, against the target's CPython headers."""
     target = compiler.target
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         objects = work / "objects"
         objects.mkdir()
         environment = compiler.environment(work)
@@ -101,14 +108,14 @@ def module(builder: Builder, tree: Path, compiler: Compiler, crt: Path, python: 
         files = [f for f in sorted((tree / "source").glob("*.c")) if not f.name.startswith(LEFT_OUT)]
 
         def one(file: Path) -> None:
-            builder.run([compiler.cc, *flags, "-o", objects / f"{file.stem}.o", file], env=environment)
+            stages.run([compiler.cc, *flags, "-o", objects / f"{file.stem}.o", file], env=environment)
 
-        with ThreadPoolExecutor(builder.jobs) as pool:
+        with ThreadPoolExecutor(stages.jobs) as pool:
             list(pool.map(one, files))
         (work / "lib").mkdir()
-        builder.run([compiler.ar, "rcs", work / "lib/lib_awscrt.a", *sorted(objects.glob("*.o"))], env=environment)
+        stages.run([compiler.ar, "rcs", work / "lib/lib_awscrt.a", *sorted(objects.glob("*.o"))], env=environment)
         for leftover in (objects, work / ".zig"):
             shutil.rmtree(leftover)
 
     inputs: list[str | Path] = [tree.parent, compiler.folder, crt, python, recipe("awscrt")]
-    return builder.stage(f"awscrt-module-{target.arch}", inputs, build)
+    return stages.stage(f"awscrt-module-{target.arch}", inputs, make)

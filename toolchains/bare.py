@@ -7,8 +7,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from toolchains import allocator, buildpython, cpython, fetch, zig
-from toolchains.stage import HERE, Builder, default_cache, recipe
+from toolchains import allocator, cpython, fetch, hostpython, zig
+from toolchains.base import HERE
+from toolchains.recipe import recipe
+from toolchains.stages import Stages, default_cache
 from toolchains.target import Target
 
 
@@ -17,19 +19,19 @@ def interpreter(arch: str) -> tuple[Path, Path]:
 
     Raises BuildError.
     """
-    builder = Builder(default_cache().resolve(), None, verbose=False)
-    python = buildpython.host(builder, locked=False)
-    compiler = zig.compiler(builder, fetch.host_tools(builder), Target(arch))
-    library = cpython.library(builder, python, compiler)
-    _, musl = allocator.source(builder, locked=False)
-    memory = allocator.library(builder, musl, compiler)
+    stages = Stages(default_cache().resolve(), None, verbose=False)
+    python = hostpython.cpython(stages, locked=False)
+    compiler = zig.compiler(stages, fetch.host_tools(stages), Target.of(arch))
+    library = cpython.library(stages, python, compiler)
+    _, musl = allocator.source(stages, locked=False)
+    memory = allocator.library(stages, musl, compiler)
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         command: list[str | Path] = [compiler.cc, "-Oz", "-static", "-Wl,--gc-sections", "-s"]
         command += [f"-I{library}/include/python3.13", HERE / "c/bare_python.c", library / "lib/libpython3.13.a"]
         command.append(memory / "lib/liballocator.a")
-        builder.run([*command, "-o", work / "python"], env=compiler.environment(work))
+        stages.run([*command, "-o", work / "python"], env=compiler.environment(work))
         shutil.rmtree(work / ".zig")
 
     inputs: list[str | Path] = [library, memory, compiler.folder, HERE / "c/bare_python.c", recipe("bare")]
-    return builder.stage(f"bare-python-{arch}", inputs, build) / "python", python.build_python
+    return stages.stage(f"bare-python-{arch}", inputs, make) / "python", python.host

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m toolchains.build [ARCH...]`: builds dist/ARCH/aws-iot-device-client for each architecture named, or for all.
+"""`python -m toolchains.build [ARCH...]`: builds dist/ARCH/aws-iot-device-client for each architecture named, or for those
+of CI's suite.
 
 Everything it needs is fetched, checked and built in stages kept in a cache (docs/building.md). Exit 0: all built;
 1: a build failed, the reason is the last line; 2: wrong arguments.
@@ -16,10 +17,11 @@ import sys
 import time
 from pathlib import Path
 
-from toolchains import allocator, awscrt, buildpython, components, cpython, fetch, nuitka, orjson, zig
+from toolchains import allocator, awscrt, components, cpython, fetch, hostpython, nuitka, orjson, zig
+from toolchains.base import NAME, ROOT, BuildError
 from toolchains.pins import pins, requirement
-from toolchains.stage import CACHE_VARIABLE, ROOT, Builder, BuildError, default_cache
-from toolchains.target import ARCHES, Target
+from toolchains.stages import CACHE_VARIABLE, Stages, default_cache
+from toolchains.target import ARCHES, FOLDER, Target, ci_suite, host_arch
 
 # Debian packages that the build runs; looked for by a file of theirs.
 HOST_PACKAGES = {
@@ -40,7 +42,7 @@ HOST_PACKAGES = {
 }
 
 
-def ensure_host_packages(builder: Builder) -> None:
+def ensure_host_packages(stages: Stages) -> None:
     """Install the Debian packages that are missing if this is root; else name them. Raises BuildError."""
     missing = [name for name, file in HOST_PACKAGES.items() if not Path(file).exists()]
     if not missing:
@@ -51,27 +53,27 @@ def ensure_host_packages(builder: Builder) -> None:
 
     def run(work: Path) -> None:
         environment = {**fetch.network_environment(), "DEBIAN_FRONTEND": "noninteractive"}
-        builder.run(["apt-get", "update"], env=environment)
-        builder.run(install, env=environment)
+        stages.run(["apt-get", "update"], env=environment)
+        stages.run(install, env=environment)
 
-    builder.say(f"installing Debian packages: {' '.join(missing)}")
-    shutil.rmtree(builder.stage("host-packages", [str(missing), str(time.time())], run))
+    stages.say(f"installing Debian packages: {' '.join(missing)}")
+    shutil.rmtree(stages.stage("host-packages", [str(missing), str(time.time())], run))
 
 
-class Build:
+class Binaries:
     """One run: the stages that all targets share, then each target's."""
 
-    def __init__(self, builder: Builder, locked: bool, features: tuple[str, ...], dist: Path) -> None:
-        self.builder = builder
+    def __init__(self, stages: Stages, locked: bool, features: tuple[str, ...], dist: Path) -> None:
+        self.stages = stages
         self.features = features
         self.dist = dist
-        ensure_host_packages(builder)
-        self.tools = fetch.host_tools(builder)
-        self.python = buildpython.host(builder, locked)
-        self.rust = orjson.rust(builder, locked)
-        self.crt = awscrt.source(builder)
-        self.orjson = orjson.source(builder)
-        self.musl_version, self.musl = allocator.source(builder, locked)
+        ensure_host_packages(stages)
+        self.tools = fetch.host_tools(stages)
+        self.python = hostpython.cpython(stages, locked)
+        self.rust = orjson.rust(stages, locked)
+        self.crt = awscrt.source(stages)
+        self.orjson = orjson.source(stages)
+        self.musl_version, self.musl = allocator.source(stages, locked)
         self.components = components.components(self._trees(), self._versions())
 
     def _trees(self) -> dict[str, Path]:
@@ -96,41 +98,39 @@ class Build:
         if (ROOT / "LICENSE").exists():
             shutil.copyfile(ROOT / "LICENSE", self.dist / "LICENSES/LICENSE")
 
-    def targets(self, targets: list[Target]) -> None:
+    def make(self, targets: list[Target]) -> None:
         """Build the architectures, as many at a time as there are cores: half of their stages keep only one busy."""
-        self.builder.each(targets, self._binary, self._deliver)
+        self.stages.each(targets, self._binary, self._deliver)
 
-    def _binary(self, builder: Builder, target: Target) -> Path:
-        compiler = zig.compiler(builder, self.tools, target)
-        library = cpython.library(builder, self.python, compiler)
-        crt = awscrt.libraries(builder, self.crt, compiler)
-        module = awscrt.module(builder, self.crt, compiler, crt, library)
-        json = orjson.library(builder, self.rust, self.orjson, compiler)
-        parts = [library, module, crt, json, allocator.library(builder, self.musl, compiler)]
-        return nuitka.binary(builder, self.python, compiler, parts, self.tools, self.features)
+    def _binary(self, stages: Stages, target: Target) -> Path:
+        compiler = zig.compiler(stages, self.tools, target)
+        library = cpython.library(stages, self.python, compiler)
+        crt = awscrt.libraries(stages, self.crt, compiler)
+        module = awscrt.module(stages, self.crt, compiler, crt, library)
+        json = orjson.library(stages, self.rust, self.orjson, compiler)
+        parts = [library, module, crt, json, allocator.library(stages, self.musl, compiler)]
+        return nuitka.binary(stages, self.python, compiler, parts, self.tools, self.features)
 
     def _deliver(self, target: Target, folder: Path) -> None:
         """To dist/ARCH/: the file, its symbols, its bill of materials."""
         arch = target.arch
         out = self.dist / arch
         out.mkdir(parents=True, exist_ok=True)
-        for name in (nuitka.NAME, f"{nuitka.NAME}.debug"):
+        for name in (NAME, f"{NAME}.debug"):
             # A running agent keeps its old file: the new one takes the name.
             fresh = out / f".{name}.{os.getpid()}"
             shutil.copy2(folder / name, fresh)
             fresh.rename(out / name)
-        size = (out / nuitka.NAME).stat().st_size
-        self.builder.say(f"  {out / nuitka.NAME}: {size:,} bytes")
-        components.write_sbom(self.components, self.tools, out / nuitka.NAME, nuitka.version(), arch)
+        size = (out / NAME).stat().st_size
+        self.stages.say(f"  {out / NAME}: {size:,} bytes")
+        components.write_sbom(self.components, self.tools, out / NAME, nuitka.version(), arch)
         if size > target.max_bytes and self.features == nuitka.FEATURES:
-            raise BuildError(
-                f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted (toolchains/targets/{arch}.toml)"
-            )
+            raise BuildError(f"{arch}: {size:,} bytes, at most {target.max_bytes:,} are wanted ({FOLDER}/{arch}.toml)")
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m toolchains.build", description=(__doc__ or "").split("\n\n")[0])
-    known = f"{', '.join(ARCHES)}, or host for this machine's; default: all"
+    known = f"{', '.join(ARCHES)}, or host for this machine's; default: those of CI's suite"
     parser.add_argument("arch", nargs="*", metavar="ARCH", help=known)
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the result goes (default: dist)")
     parser.add_argument(
@@ -155,18 +155,18 @@ def main(argv: list[str]) -> int:
     without_jobs = options.exclude_jobs or os.environ.get("EXCLUDE_JOBS", "OFF").upper() in ("ON", "1", "TRUE", "YES")
     features = tuple(name for name in nuitka.FEATURES if not (without_jobs and name == "jobs"))
     started = time.monotonic()
-    builder = Builder(options.cache.resolve(), options.jobs, options.verbose)
-    builder.say(f"building in {builder.cache}")
+    stages = Stages(options.cache.resolve(), options.jobs, options.verbose)
+    stages.say(f"building in {stages.cache}")
     try:
-        targets = [Target(os.uname().machine if arch == "host" else arch) for arch in options.arch or ARCHES]
-        build = Build(builder, options.locked, features, options.dist.resolve())
-        build.targets(targets)
-        build.licences()
-        builder.prune()
+        targets = [Target.of(host_arch() if arch == "host" else arch) for arch in options.arch or ci_suite()]
+        binaries = Binaries(stages, options.locked, features, options.dist.resolve())
+        binaries.make(targets)
+        binaries.licences()
+        stages.prune()
     except BuildError as error:
         print(f"build failed: {error}", file=sys.stderr)
         return 1
-    builder.say(f"done in {time.monotonic() - started:.1f} s")
+    stages.say(f"done in {time.monotonic() - started:.1f} s")
     return 0
 
 

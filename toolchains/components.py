@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from toolchains.base import HERE, BuildError
 from toolchains.fetch import sha256
-from toolchains.stage import HERE, BuildError
 
 FILE = HERE / "components.toml"
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from toolchains.buildpython import CONFIGURE, SAME_TEXTS, CPython, setup_modules
-from toolchains.stage import HERE, Builder, BuildError, recipe
+from toolchains.base import HERE, BuildError
+from toolchains.hostpython import CONFIGURE, SAME_TEXTS, CPython, setup_modules
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
 from toolchains.target import Target
 from toolchains.zig import Compiler
 
@@ -39,56 +41,50 @@ def _forget_source_folder(makefile: Path) -> None:
     makefile.write_text(text.replace(define, """-DVPATH='""'"""), encoding="utf-8")
 
 
-def library(builder: Builder, python: CPython, compiler: Compiler) -> Path:
+def library(stages: Stages, python: CPython, compiler: Compiler) -> Path:
     """Stage: libpython3.13.a and the headers for one target: `lib/` and `include/python3.13/`."""
     target: Target = compiler.target
 
-    def build(work: Path) -> None:
-        make = work / "make"
-        make.mkdir()
-        environment = compiler.environment(work)
-        environment |= {
-            "CC": str(compiler.cc),
-            "CXX": str(compiler.cxx),
-            "AR": str(compiler.ar),
-            "RANLIB": str(compiler.ranlib),
-            "READELF": "/usr/bin/readelf",
-            "OPT": "-DNDEBUG -fwrapv -Wall",
-            "CFLAGS": "-Os -ffunction-sections -fdata-sections -fno-semantic-interposition",
-            "LDFLAGS": "-static",
-        }
-        triples = [
-            f"--host={target.configure_host}",
-            "--build=x86_64-linux-gnu",
-            f"--with-build-python={python.executable}",
-        ]
-        builder.run(
-            [python.source / "configure", *CONFIGURE, *triples, "--without-doc-strings", "--enable-ipv6", *ANSWERS],
-            cwd=make,
-            env=environment,
-        )
-        setup_modules(make, "modules.txt")
-        # This writes the Makefile anew, with the modules; what is changed in it is changed after that.
-        builder.run(["make", "Makefile"], cwd=make, env=environment)
-        _forget_source_folder(make / "Makefile")
-        with open(make / "pyconfig.h", "a", encoding="utf-8") as header:
-            header.write(PYCONFIG)
-        texts = f"CFLAGS_NODIST={SAME_TEXTS}"
-        builder.run(["make", f"-j{builder.jobs}", texts, "libpython3.13.a"], cwd=make, env=environment)
+    def make(work: Path) -> None:
+        objects = work / "objects"
+        objects.mkdir()
+        environment = compiler.environment(work) | _tools(compiler)
+        _configure(stages, python, target.configure_host, objects, environment)
+        wanted = [f"CFLAGS_NODIST={SAME_TEXTS}", "libpython3.13.a"]
+        stages.run(["make", f"-j{stages.jobs}", *wanted], cwd=objects, env=environment)
         (work / "lib").mkdir()
-        shutil.copy(make / "libpython3.13.a", work / "lib")
+        shutil.copy(objects / "libpython3.13.a", work / "lib")
         headers = work / "include/python3.13"
         shutil.copytree(python.source / "Include", headers)
-        shutil.copy(make / "pyconfig.h", headers)
-        for leftover in (make, work / ".zig"):
+        shutil.copy(objects / "pyconfig.h", headers)
+        for leftover in (objects, work / ".zig"):
             shutil.rmtree(leftover)
 
-    inputs: list[str | Path] = [
-        python.source.parent,
-        compiler.folder,
-        HERE / "modules.txt",
-        target.configure_host,
-        recipe("cpython"),
-        " ".join(CONFIGURE) + SAME_TEXTS,
-    ]
-    return builder.stage(f"cpython-{target.arch}", inputs, build)
+    inputs: list[str | Path] = [python.source.parent, compiler.folder, HERE / "modules.txt"]
+    inputs += [target.configure_host, recipe("cpython")]
+    return stages.stage(f"cpython-{target.arch}", inputs, make)
+
+
+def _tools(compiler: Compiler) -> dict[str, str]:
+    return {
+        "CC": str(compiler.cc),
+        "CXX": str(compiler.cxx),
+        "AR": str(compiler.ar),
+        "RANLIB": str(compiler.ranlib),
+        "READELF": "/usr/bin/readelf",
+        "OPT": "-DNDEBUG -fwrapv -Wall",
+        "CFLAGS": "-Os -ffunction-sections -fdata-sections -fno-semantic-interposition",
+        "LDFLAGS": "-static",
+    }
+
+
+def _configure(stages: Stages, python: CPython, host: str, objects: Path, environment: dict[str, str]) -> None:
+    triples = [f"--host={host}", "--build=x86_64-linux-gnu", f"--with-build-python={python.executable}"]
+    options = [*CONFIGURE, *triples, "--without-doc-strings", "--enable-ipv6", *ANSWERS]
+    stages.run([python.source / "configure", *options], cwd=objects, env=environment)
+    setup_modules(objects, "modules.txt")
+    # This writes the Makefile anew, with the modules; what is changed in it is changed after that.
+    stages.run(["make", "Makefile"], cwd=objects, env=environment)
+    _forget_source_folder(objects / "Makefile")
+    with open(objects / "pyconfig.h", "a", encoding="utf-8") as header:
+        header.write(PYCONFIG)

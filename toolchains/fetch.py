@@ -14,8 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from toolchains.base import HERE, BuildError, clean_environment
 from toolchains.pins import pins
-from toolchains.stage import HERE, Builder, BuildError, clean_environment
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
 
 # Passed on to pip and apt, which need to know how this machine reaches its mirrors.
 NETWORK_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
@@ -82,31 +84,31 @@ def _apt_configuration(folder: Path, component: str) -> dict[str, str]:
     return {**network_environment(), "APT_CONFIG": str(folder / "apt.conf")}
 
 
-def debian_packages(builder: Builder, component: str, locked: bool) -> Path:
+def debian_packages(stages: Stages, component: str, locked: bool) -> Path:
     """Stage: the packages of a Debian component, downloaded: a .dsc with its parts, or .deb files.
 
     With `locked` a version other than the pinned one is refused; else it is taken, said and recorded.
     """
     wanted = pins(component)
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         environment = _apt_configuration(work / "apt", component)
-        builder.run(["apt-get", "update"], env=environment)
+        stages.run(["apt-get", "update"], env=environment)
         (work / "files").mkdir()
         if "package" in wanted:
             command = ["apt-get", "source", "--download-only", wanted["package"]]
-            builder.run(command, cwd=work / "files", env=environment)
+            stages.run(command, cwd=work / "files", env=environment)
         else:
             command = ["apt-get", "install", "--download-only", "--yes", "--no-install-recommends", *wanted["packages"]]
-            builder.run(command, env=environment)
+            stages.run(command, env=environment)
             for package in (work / "apt/cache/archives").glob("*.deb"):
                 package.rename(work / "files" / package.name)
         shutil.rmtree(work / "apt")
-        _check_version(builder, component, work / "files", locked)
+        _check_version(stages, component, work / "files", locked)
         files = sorted((work / "files").iterdir())
         (work / "SHA256SUMS").write_text("".join(f"{sha256(f)}  {f.name}\n" for f in files), encoding="utf-8")
 
-    return builder.stage(f"download-{component}", [str(sorted(wanted.items())), str(locked)], build)
+    return stages.stage(f"download-{component}", [str(sorted(wanted.items())), str(locked), recipe("fetch")], make)
 
 
 def package_version(folder: Path, component: str) -> str:
@@ -119,7 +121,7 @@ def package_version(folder: Path, component: str) -> str:
     return names[0].removesuffix(".dsc").removesuffix(".deb").split("_")[1].replace("%3a", ":")
 
 
-def _check_version(builder: Builder, component: str, folder: Path, locked: bool) -> None:
+def _check_version(stages: Stages, component: str, folder: Path, locked: bool) -> None:
     found, wanted = package_version(folder, component), pins(component)["version"]
     if found == wanted:
         pinned = pins(component).get("sha256")
@@ -131,7 +133,7 @@ def _check_version(builder: Builder, component: str, folder: Path, locked: bool)
             f"{component}: Debian now has {found}, pins.toml wants {wanted}; build without --locked or bump it"
         )
     else:
-        builder.say(f"  {component}: Debian now has {found}, pinned was {wanted}: taking {found}")
+        stages.say(f"  {component}: Debian now has {found}, pinned was {wanted}: taking {found}")
     minimum = pins(component).get("minimum")
     if minimum and [int(n) for n in found.split("+")[0].split(".")[:2]] < [int(n) for n in minimum.split(".")]:
         raise BuildError(f"{component}: Debian has {found}, at least {minimum} is needed")
@@ -150,11 +152,11 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 """
 
 
-def source_distribution(builder: Builder, component: str) -> Path:
+def source_distribution(stages: Stages, component: str) -> Path:
     """Stage: the folder with a component's source distribution, checked against its pinned hash."""
     wanted = pins(component)
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         text = STAND_IN_BACKEND.format(name=component, version=wanted["version"])
         for module in ("maturin/__init__.py", "setuptools/build_meta.py", "setuptools/__init__.py"):
             (work / "backend" / module).parent.mkdir(parents=True, exist_ok=True)
@@ -164,17 +166,18 @@ def source_distribution(builder: Builder, component: str) -> Path:
         )
         command: list[str | Path] = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
         command += ["--no-build-isolation", "--require-hashes", "-d", work / "files", "-r", work / "wanted.txt"]
-        builder.run(command, env={**network_environment(), "PYTHONPATH": str(work / "backend")})
+        stages.run(command, env={**network_environment(), "PYTHONPATH": str(work / "backend")})
         shutil.rmtree(work / "backend")
 
-    return builder.stage(f"download-{component}", [str(sorted(wanted.items()))], build)
+    return stages.stage(f"download-{component}", [str(sorted(wanted.items())), recipe("fetch")], make)
 
 
-def host_tools(builder: Builder) -> Path:
+def host_tools(stages: Stages) -> Path:
     """Stage: zig, Nuitka and the SBOM library in a folder of their own, hashes checked."""
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         command: list[str | Path] = [sys.executable, "-m", "pip", "install", "--require-hashes", "--no-compile"]
-        builder.run([*command, "--target", work, "-r", HERE / "requirements.txt"], env=network_environment())
+        stages.run([*command, "--target", work, "-r", HERE / "requirements.txt"], env=network_environment())
 
-    return builder.stage("host-tools", [HERE / "requirements.txt", f"{sys.version_info[:2]}"], build)
+    inputs: list[str | Path] = [HERE / "requirements.txt", f"{sys.version_info[:2]}", recipe("fetch")]
+    return stages.stage("host-tools", inputs, make)

@@ -2,22 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last stage: the agent's Python becomes C by Nuitka, is compiled and linked with everything else, and stripped.
 
-Nuitka runs unmodified under the build-python. What it takes for clang is a script of ours, first on PATH, that calls the
-target's compiler; what it takes for the build-python's own libpython and headers are the target's.
+Nuitka runs unmodified under the host python. What it takes for clang is a script of ours, first on PATH, that calls the
+target's compiler; what it takes for the host python's own libpython and headers are the target's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
-from toolchains.buildpython import CPython
+from toolchains.base import HERE, NAME, ROOT, BuildError
+from toolchains.hostpython import CPython
 from toolchains.pins import pins, requirement
-from toolchains.stage import HERE, ROOT, Builder, BuildError, recipe
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
 from toolchains.zig import Compiler
 
-NAME = "aws-iot-device-client"
 PACKAGE = ROOT / "dc"
 CHOICES = ROOT / "build"
 FEATURES = ("jobs",)
@@ -35,13 +37,6 @@ OPTIONS = [
     "--include-package=dc",
     f"--output-filename={NAME}",
 ]
-
-# Nuitka's C repeats itself a lot: runs of instructions that occur again become functions.
-OUTLINER = {
-    "x86_64": "-mno-red-zone -mllvm -enable-machine-outliner=always",
-    "aarch64": "-mllvm -enable-machine-outliner=always",
-    "armv7": "-mllvm -enable-machine-outliner=always",
-}
 
 # Nuitka's backend links for a dynamic Python: what only makes sense there is dropped. -rdynamic and --export-dynamic would
 # also keep every function of every library. The link runs twice: with debug information for the .debug file, and stripped;
@@ -72,17 +67,17 @@ link "$@" && mv "$output" {debug} && link -s "$@"
 """
 
 
-def home(builder: Builder, python: CPython, compiler: Compiler, library: Path) -> Path:
-    """Stage: the build-python with the target's headers and libpython in place of its own; hard links, so it is small."""
+def home(stages: Stages, python: CPython, compiler: Compiler, library: Path) -> Path:
+    """Stage: the host python with the target's headers and libpython in place of its own; hard links, so it is small."""
 
-    def build(work: Path) -> None:
-        builder.run(["cp", "-al", python.build_python, work / "python"])
-        builder.run(["rm", "-r", work / "python/include"])
+    def make(work: Path) -> None:
+        stages.run(["cp", "-al", python.host, work / "python"])
+        stages.run(["rm", "-r", work / "python/include"])
         shutil.copytree(library / "include", work / "python/include")
         shutil.copy(library / "lib/libpython3.13.a", work / "python/lib")
 
-    inputs: list[str | Path] = [python.build_python.parent, library, recipe("nuitka")]
-    return builder.stage(f"nuitka-python-{compiler.target.arch}", inputs, build) / "python"
+    inputs: list[str | Path] = [python.host.parent, library, recipe("nuitka")]
+    return stages.stage(f"nuitka-python-{compiler.target.arch}", inputs, make) / "python"
 
 
 def revision() -> str:
@@ -127,13 +122,13 @@ def _application(work: Path, info: str, features: tuple[str, ...]) -> Path:
     return app
 
 
-def _clang(work: Path, compiler: Compiler, libraries: list[Path], debug: Path) -> None:
+def _clang(work: Path, compiler: Compiler, libraries: list[Path]) -> None:
     text = CLANG.format(
         compiler=compiler.cc,
-        flags=OUTLINER[compiler.target.arch],
+        flags=compiler.target.outliner,
         entry=compiler.target.entry,
         libraries=" ".join(str(file) for file in libraries),
-        debug=debug,
+        debug=work / f"{NAME}.debug",
         build_id=work.name.rpartition("-")[2],
     )
     (work / "bin").mkdir()
@@ -143,8 +138,42 @@ def _clang(work: Path, compiler: Compiler, libraries: list[Path], debug: Path) -
         (work / "bin" / name).chmod(0o755)
 
 
+def _entry(stages: Stages, work: Path, compiler: Compiler) -> list[Path]:
+    """The object with the target's own entry point, if it has one."""
+    target = compiler.target
+    if target.entry == "_start":
+        return []
+    made = work / "cpu_check.o"
+    masks = ",".join(hex(mask) for mask in target.entry_hwcap)
+    defines = [f"-DDC_HWCAP={masks}", f'-DDC_MESSAGE="{target.entry_message}"']
+    stages.run([compiler.cc, *defines, "-c", "-o", made, HERE / "c/cpu_check.S"], env=compiler.environment(work))
+    return [made]
+
+
+def _environment(work: Path, cache: Path, compiler: Compiler, tools: Path) -> dict[str, str]:
+    """What Nuitka runs with."""
+    environment = compiler.environment(work)
+    environment |= {
+        "PATH": f"{work / 'bin'}:{environment['PATH']}",
+        "CC": "clang",
+        "PYTHONPATH": str(tools),
+        "PYTHONHASHSEED": "0",
+        "PYTHONNODEBUGRANGES": "1",
+        "PYTHONPYCACHEPREFIX": str(cache / "pycache"),
+        "NUITKA_CACHE_DIR": str(work / "nuitka-cache"),
+        "DC_EXTRA_C": str(HERE / "c/link"),
+        # C that did not change since the last build is not compiled again. The clang script is taken for the
+        # same compiler as long as what it is made from is the same.
+        "CCACHE_DIR": str(cache / "ccache"),
+        "CCACHE_BASEDIR": str(work),
+        "CCACHE_NOHASHDIR": "1",
+        "CCACHE_COMPILERCHECK": f"string:{compiler.folder.name} {hashlib.sha256(CLANG.encode()).hexdigest()} {compiler.target.outliner}",
+    }
+    return environment | ({"DC_TARGET_32BIT": "1"} if compiler.target.pointer_bits == 32 else {})
+
+
 def binary(
-    builder: Builder,
+    stages: Stages,
     python: CPython,
     compiler: Compiler,
     parts: list[Path],
@@ -158,49 +187,21 @@ def binary(
     target = compiler.target
     info = build_info(python, target.arch, features)
     library, *others = parts
-    nuitka_home = home(builder, python, compiler, library)
+    nuitka_home = home(stages, python, compiler, library)
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         app = _application(work, info, features)
-        environment = compiler.environment(work)
         libraries = [file for part in others for file in sorted((part / "lib").glob("*.a"))]
-        if target.entry != "_start":
-            builder.run([compiler.cc, "-c", "-o", work / "cpu_check.o", HERE / "c/cpu_check.S"], env=environment)
-            libraries.append(work / "cpu_check.o")
-        _clang(work, compiler, libraries, work / f"{NAME}.debug")
-        environment |= {
-            "PATH": f"{work / 'bin'}:{environment['PATH']}",
-            "CC": "clang",
-            "PYTHONPATH": str(tools),
-            "PYTHONHASHSEED": "0",
-            "PYTHONNODEBUGRANGES": "1",
-            "PYTHONPYCACHEPREFIX": str(builder.cache / "pycache"),
-            "NUITKA_CACHE_DIR": str(work / "nuitka-cache"),
-            "DC_EXTRA_C": str(HERE / "c/link"),
-            # C that did not change since the last build is not compiled again. The clang script is taken for the
-            # same compiler as long as what it is made from is the same.
-            "CCACHE_DIR": str(builder.cache / "ccache"),
-            "CCACHE_BASEDIR": str(work),
-            "CCACHE_NOHASHDIR": "1",
-            "CCACHE_COMPILERCHECK": f"string:{compiler.folder.name} {recipe('nuitka')}",
-        }
-        if target.pointer_bits == 32:
-            environment["DC_TARGET_32BIT"] = "1"
-        plugin = f"--user-plugin={CHOICES / 'plugin.py'}"
-        command: list[str | Path] = [
-            nuitka_home / "bin/python3.13",
-            "-m",
-            "nuitka",
-            *OPTIONS,
-            plugin,
-            f"--jobs={builder.jobs}",
-        ]
-        builder.run([*command, f"--output-dir={work / 'out'}", "dc"], cwd=app, env=environment)
+        _clang(work, compiler, libraries + _entry(stages, work, compiler))
+        command: list[str | Path] = [nuitka_home / "bin/python3.13", "-m", "nuitka", *OPTIONS, f"--jobs={stages.jobs}"]
+        command += [f"--user-plugin={CHOICES / 'plugin.py'}", f"--output-dir={work / 'out'}", "dc"]
+        stages.run(command, cwd=app, env=_environment(work, stages.cache, compiler, tools))
         _collect(work)
 
     inputs: list[str | Path] = [*parts, nuitka_home.parent, compiler.folder, tools, PACKAGE, CHOICES]
-    inputs += [HERE / "c", recipe("nuitka"), target.entry, info]
-    return builder.stage(f"agent-{target.arch}" + ("" if features == FEATURES else "-reduced"), inputs, build)
+    inputs += [HERE / "c", recipe("nuitka"), info, str(target.pointer_bits), target.outliner]
+    inputs += [target.entry, str(target.entry_hwcap), target.entry_message]
+    return stages.stage(f"agent-{target.arch}" + ("" if features == FEATURES else "-reduced"), inputs, make)
 
 
 def _collect(work: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from toolchains.stage import HERE, BuildError
+from toolchains.base import HERE, BuildError
 
 FILE = HERE / "pins.toml"
 

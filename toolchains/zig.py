@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolchains.stage import Builder, clean_environment, recipe
+from toolchains.base import clean_environment
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
 from toolchains.target import Target
 
 # What every compilation gets last, so that it wins. -Oz everywhere: -Os and -O2 were measured, bigger and no faster.
@@ -23,7 +25,7 @@ for word; do
     case $word in
         -O2|-O3|-Os) word=-Oz ;;
         -Wp,-U*) word=${{word#-Wp,}} ;;
-        -march=armv8*) word=-mcpu=generic+crc+aes+sha2 ;;
+        -march=armv8*) word=-mcpu={cpu_for_march} ;;
         -mtune=*|-flto*|-pipe) continue ;;
         -s) debug= ;;
         *.S) target={asm_target} ;;
@@ -70,18 +72,19 @@ class Compiler:
         )
 
 
-def compiler(builder: Builder, tools: Path, target: Target) -> Compiler:
+def compiler(stages: Stages, tools: Path, target: Target) -> Compiler:
     """Stage: the wrappers of one target, its libc built once into zig's global cache."""
     zig = tools / "ziglang/zig"
-    zig_home = builder.cache / f"zig-{tools.name.rpartition('-')[2]}"
+    zig_home = stages.cache / f"zig-{tools.name.rpartition('-')[2]}"
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         (work / "bin").mkdir()
         for name, language in (("cc", "cc"), ("clang", "cc"), ("c++", "c++"), ("clang++", "c++")):
             text = COMPILER.format(
                 target=target.zig_target,
                 asm_target=target.zig_asm_target,
                 cpu=target.cpu,
+                cpu_for_march=target.cpu_for_march,
                 zig=zig,
                 language=language,
                 last=LAST_FLAGS,
@@ -91,10 +94,11 @@ def compiler(builder: Builder, tools: Path, target: Target) -> Compiler:
             _script(work / "bin" / name, PLAIN.format(zig=zig, command=name))
         made = Compiler(target, work, zig_home)
         (work / "hello.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
-        builder.run([made.cc, "-Oz", "-static", "-o", "hello", "hello.c"], cwd=work, env=made.environment(work))
+        stages.run([made.cc, "-Oz", "-static", "-o", "hello", "hello.c"], cwd=work, env=made.environment(work))
 
-    inputs: list[str | Path] = [tools, target.zig_target, target.zig_asm_target, target.cpu, recipe("zig")]
-    folder = builder.stage(f"compiler-{target.arch}", inputs, build)
+    inputs: list[str | Path] = [tools, target.zig_target, target.zig_asm_target, recipe("zig")]
+    inputs += [target.cpu, target.cpu_for_march]
+    folder = stages.stage(f"compiler-{target.arch}", inputs, make)
     return Compiler(target, folder, zig_home)
 
 

@@ -15,15 +15,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ci.qemu.userland import DEBIAN, enter_command, userland
-from localcloud.command import MissingTarget, binary
-from toolchains.stage import Builder, BuildError, default_cache
+from ci.qemu.userland import enter_command, userland
+from toolchains.agent import MissingTarget, binary
+from toolchains.base import BuildError
+from toolchains.stages import Stages, default_cache
+from toolchains.target import ARCHES
 
 
 def main(argv: list[str]) -> int:
     """Exit status: the command's, or 2 if there is no way in."""
     parser = argparse.ArgumentParser(prog="python -m ci.qemu", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("arch", choices=list(DEBIAN))
+    parser.add_argument("arch", choices=ARCHES)
     parser.add_argument("command", nargs=argparse.REMAINDER, default=[], help="default: /bin/sh")
     options = parser.parse_args(argv)
     if os.geteuid() != 0:
@@ -32,7 +34,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="userland-") as folder:
         root = Path(folder, "root")
         try:
-            shutil.copytree(userland(Builder(default_cache()), options.arch), root, symlinks=True)
+            shutil.copytree(userland(Stages(default_cache()), options.arch), root, symlinks=True)
             enter = enter_command(options.arch, root, binds=("/proc:/proc", "/dev:/dev"))
         except (BuildError, MissingTarget) as error:
             sys.stderr.write(f"python -m ci.qemu: {error}\n")

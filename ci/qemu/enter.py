@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command inside a root file system of another architecture, or inside a bare one. Needs root.
 
-    enter.py [--emulate ARCH=EMULATOR [--cpu MODEL]] [--bind FROM:TO]... [--read-only] [--user UID] ROOT COMMAND [ARG...]
+    enter.py [--emulate EMULATOR --elf CLASS:MACHINE [--cpu MODEL]] [--bind FROM:TO]... [--read-only] [--user UID]
+             ROOT COMMAND [ARG...]
 
 Nothing of the machine is changed: the mounts are made in a mount namespace, and the emulator is registered with
 binfmt_misc in a user namespace, which has a registry of its own since Linux 6.7. Both end with the command. On an older
 kernel the machine's own registration is used if there is one. The environment is passed on as it is, but for QEMU_CPU.
 
-With / for ROOT the command stays where it is, and programs of ARCH that it starts run as well. There, where no emulator
+With / for ROOT the command stays where it is, and programs for EMULATOR that it starts run as well. There, where no emulator
 can be registered, the command alone is emulated, which is said.
 
 A script on its own, with nothing but the standard library, so that it runs with an empty environment.
@@ -31,10 +32,6 @@ MS_KEPT = 2 | 4 | 8
 PR_SET_PDEATHSIG = 1
 
 REGISTRY = Path("/proc/sys/fs/binfmt_misc")
-# ELF class and e_machine: how the kernel knows a file of the architecture.
-ELF = {"armv7": (1, 0x28), "aarch64": (2, 0xB7), "x86_64": (2, 0x3E)}
-# Names under which Debian registers its emulators.
-DEBIAN_NAMES = {"armv7": "qemu-arm", "aarch64": "qemu-aarch64", "x86_64": "qemu-x86_64"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,15 +40,22 @@ class EnterError(Exception):
     """The place can't be entered; the text says why and what would help."""
 
 
-def registration(arch: str, emulator: str) -> str:
-    """The line that tells binfmt_misc to run programs (ET_EXEC and ET_DYN) of an architecture by an emulator.
+def registration(emulator: str, elf: tuple[int, int]) -> str:
+    """The line that tells binfmt_misc to run programs (ET_EXEC and ET_DYN) by an emulator.
+
+    The kernel knows them by `elf`, the ELF header's class and machine.
 
     Flag F opens the emulator now, so that it is found from inside a chroot; P hands the program its own argv[0].
     """
-    word_size, machine = ELF[arch]
+    word_size, machine = elf
     magic = bytes([0x7F, *b"ELF", word_size, 1, 1, 0, *[0] * 8, 2, 0, machine, 0])
     mask = bytes([*[0xFF] * 7, 0, *[0xFF] * 8, 0xFE, 0xFF, 0xFF, 0xFF])
-    return f":dc-{arch}:M::{_escaped(magic)}:{_escaped(mask)}:{emulator}:PF"
+    return f":dc-{_name(emulator)}:M::{_escaped(magic)}:{_escaped(mask)}:{emulator}:PF"
+
+
+def _name(emulator: str) -> str:
+    """Under which Debian registers it."""
+    return Path(emulator).name.removesuffix("-static")
 
 
 def _escaped(data: bytes) -> str:
@@ -95,23 +99,23 @@ def _new_namespaces(users: bool) -> None:
     _mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
 
 
-def _register(arch: str, emulator: str) -> None:
+def _register(emulator: str, elf: tuple[int, int]) -> None:
     try:
         _mount("binfmt_misc", REGISTRY, "binfmt_misc", 0)
-        (REGISTRY / "register").write_text(registration(arch, emulator))
+        (REGISTRY / "register").write_text(registration(emulator, elf))
     except OSError as error:
-        if not _is_registered(arch):
+        if not _is_registered(emulator):
             raise EnterError(
-                f"programs of {arch} can't be run by name here: {error}. Linux {os.uname().release} has no binfmt_misc of "
+                f"programs for {_name(emulator)} can't be run by name here: {error}. Linux {os.uname().release} has no binfmt_misc of "
                 "its own for a user namespace (Linux 6.7 has, if built with it), and the machine has no emulator registered "
                 f"that is found from a chroot; install the Debian packages qemu-user-static and binfmt-support"
             ) from error
 
 
-def _is_registered(arch: str) -> bool:
+def _is_registered(emulator: str) -> bool:
     """Whether the machine itself has a registration with flag F."""
     try:
-        lines = (REGISTRY / DEBIAN_NAMES[arch]).read_text().splitlines()
+        lines = (REGISTRY / _name(emulator)).read_text().splitlines()
     except OSError:
         return False
     return "enabled" in lines and any(line.startswith("flags:") and "F" in line for line in lines)
@@ -141,10 +145,16 @@ def _become(user: int) -> None:
     os.setuid(user)
 
 
+def _elf(text: str) -> tuple[int, int]:
+    word_size, _, machine = text.partition(":")
+    return int(word_size), int(machine, 0)
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="enter.py", description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--emulate", metavar="EMULATOR", help="run programs of another architecture by it")
     parser.add_argument(
-        "--emulate", metavar="ARCH=EMULATOR", help="run programs of ARCH (armv7, aarch64, x86_64) by it"
+        "--elf", type=_elf, metavar="CLASS:MACHINE", help="how their ELF header is known: EI_CLASS and e_machine"
     )
     parser.add_argument("--cpu", metavar="MODEL", help="the processor that is emulated, by qemu's name for it")
     parser.add_argument(
@@ -159,8 +169,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not options.command:
         parser.error("a COMMAND is wanted after ROOT")
-    if options.emulate and options.emulate.partition("=")[0] not in ELF:
-        parser.error(f"--emulate {options.emulate}: the architecture is one of {', '.join(ELF)}")
+    if options.emulate and not options.elf:
+        parser.error("--emulate wants --elf too")
     return options
 
 
@@ -171,7 +181,7 @@ def _enter(options: argparse.Namespace) -> None:
         raise EnterError("only root can do this; run it with sudo")
     _new_namespaces(users=bool(options.emulate))
     if options.emulate:
-        _register(*options.emulate.split("=", 1))
+        _register(options.emulate, options.elf)
     if not stays:
         _furnish(options.root.absolute(), options.bind, options.read_only)
         os.chroot(options.root)
@@ -193,7 +203,7 @@ def main(argv: list[str]) -> int:
             if not (options.emulate and options.root == Path("/")):
                 raise
             _say(f"only {command[0]} itself is emulated, programs of its kind that it starts are not: {error}")
-            command = [options.emulate.split("=", 1)[1], *command]
+            command = [options.emulate, *command]
         # Ends with whoever started it; becoming another user has undone what was set before.
         _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
         if os.getppid() == parent:

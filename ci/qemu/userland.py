@@ -13,12 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.command import EMULATORS, ROOT, MissingTarget, is_emulated
+from toolchains.agent import emulator
+from toolchains.base import ROOT, BuildError
 from toolchains.fetch import mirrors, network_environment, sha256
-from toolchains.stage import Builder, BuildError
+from toolchains.recipe import recipe
+from toolchains.stages import Stages
+from toolchains.target import Target
 
-# The Debian architecture of each of ours.
-DEBIAN = {"armv7": "armhf", "aarch64": "arm64", "x86_64": "amd64"}
 # Tried in turn: a mirror that is being brought up to date may serve a suite's index that does not fit its signature.
 SUITES = ("trixie", "bookworm", "forky")
 PACKAGE = "busybox-static"
@@ -40,26 +41,15 @@ Acquire::Languages "none"; Acquire::Check-Valid-Until "false"; Acquire::Check-Da
 """
 
 
-def emulator(arch: str) -> list[str]:
-    """The words that run a program of the architecture here; none if it runs as it is. Raises MissingTarget."""
-    if not is_emulated(arch):
-        return []
-    name, *options = EMULATORS[arch]
-    path = shutil.which(name)
-    if path is None:
-        raise MissingTarget(f"{name} is not installed: install the Debian package qemu-user-static")
-    return [path, *options]
-
-
-def userland(builder: Builder, arch: str) -> Path:
+def userland(stages: Stages, arch: str) -> Path:
     """Stage: the root file system, to be copied and not to be written to. Raises BuildError and MissingTarget."""
-    run = emulator(arch)
+    run, debian = emulator(arch), Target.of(arch).debian
 
-    def build(work: Path) -> None:
-        package = _download(builder, DEBIAN[arch], work / "apt")
+    def make(work: Path) -> None:
+        package = _download(stages, debian, work / "apt")
         (work / "package.txt").write_text(f"{sha256(package)}  {package.name}\n", encoding="utf-8")
-        builder.say(f"  {package.name}: sha256 {sha256(package)}")
-        builder.run(["dpkg-deb", "-x", package, work / "unpacked"])
+        stages.say(f"  {package.name}: sha256 {sha256(package)}")
+        stages.run(["dpkg-deb", "-x", package, work / "unpacked"])
         root = work / "root"
         busybox = root / "bin/busybox"
         busybox.parent.mkdir(parents=True)
@@ -74,24 +64,24 @@ def userland(builder: Builder, arch: str) -> Path:
         for leftover in (work / "unpacked", work / "apt"):
             shutil.rmtree(leftover)
 
-    return builder.stage(f"userland-{arch}", [Path(__file__)], build) / "root"
+    return stages.stage(f"userland-{arch}", [Path(__file__), recipe("fetch"), debian], make) / "root"
 
 
-def _download(builder: Builder, architecture: str, folder: Path) -> Path:
+def _download(stages: Stages, architecture: str, folder: Path) -> Path:
     """The package of another architecture, from the first suite that has it, checked by apt's signatures."""
     for suite in SUITES:
         try:
-            return _download_from(builder, suite, architecture, folder)
+            return _download_from(stages, suite, architecture, folder)
         except BuildError as error:
             lines = str(error).splitlines()
             reason = next((line for line in lines if line.startswith("E:")), lines[-1])
-            builder.say(f"  {PACKAGE} of {architecture} can't be had from Debian {suite}: {reason}")
+            stages.say(f"  {PACKAGE} of {architecture} can't be had from Debian {suite}: {reason}")
     raise BuildError(
         f"none of Debian's suites {', '.join(SUITES)} has {PACKAGE} of {architecture}: see the lines above"
     )
 
 
-def _download_from(builder: Builder, suite: str, architecture: str, folder: Path) -> Path:
+def _download_from(stages: Stages, suite: str, architecture: str, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("lists/partial", "archives/partial", "apt.conf.d", "preferences.d"):
         (folder / part).mkdir(parents=True)
@@ -102,8 +92,8 @@ def _download_from(builder: Builder, suite: str, architecture: str, folder: Path
     (folder / "sources.list").write_text(lines, encoding="utf-8")
     (folder / "apt.conf").write_text(APT.format(folder=folder, architecture=architecture), encoding="utf-8")
     environment = {**network_environment(), "APT_CONFIG": str(folder / "apt.conf")}
-    builder.run(["apt-get", "update"], env=environment)
-    builder.run(["apt-get", "download", PACKAGE], cwd=folder, env=environment)
+    stages.run(["apt-get", "update"], env=environment)
+    stages.run(["apt-get", "download", PACKAGE], cwd=folder, env=environment)
     packages = list(folder.glob(f"{PACKAGE}_*_{architecture}.deb"))
     if len(packages) != 1:
         raise BuildError(f"one {PACKAGE} of {architecture} was wanted from Debian {suite}, found {packages}")
@@ -125,7 +115,8 @@ def enter_command(
     """The words before a command (by its path inside `root`) that run it there; see enter.py. Raises MissingTarget."""
     words = [sys.executable, "-I", str(ROOT / "ci/qemu/enter.py")]
     if run := emulator(arch):
-        words += ["--emulate", f"{arch}={run[0]}"]
+        about = Target.of(arch)
+        words += ["--emulate", run[0], "--elf", f"{about.elf_class}:{about.elf_machine:#x}"]
         if "-cpu" in run:
             words += ["--cpu", run[run.index("-cpu") + 1]]
     for bind in binds:

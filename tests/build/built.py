@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from toolchains.agent import is_emulated
 from toolchains.target import Target
 
 
@@ -14,11 +15,16 @@ class Binary:
     """One built file. `run()` starts it in an empty folder with an empty environment."""
 
     def __init__(self, arch: str, file: Path) -> None:
-        self.target = Target(arch)
+        self.target = Target.of(arch)
         self.file = file
 
+    @property
+    def emulator(self) -> tuple[str, ...]:
+        """The words before it on this machine."""
+        return self.target.emulator if is_emulated(self.target.arch) else ()
+
     def command(self, *arguments: str) -> list[str]:
-        return [*self.target.qemu, str(self.file), *arguments]
+        return [*self.emulator, str(self.file), *arguments]
 
     def run(self, *arguments: str, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

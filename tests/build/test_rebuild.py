@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchains.nuitka import NAME
-from toolchains.stage import ROOT, default_cache
+from toolchains.base import NAME, ROOT
+from toolchains.stages import default_cache
 
 pytestmark = pytest.mark.timeout(600)
 ARCH = "x86_64"
@@ -34,7 +34,7 @@ def caches(tmp_path: Path) -> tuple[Path, Path]:
     return made
 
 
-def build(tree: Path, cache: Path, dist: Path, *options: str) -> Path:
+def run_build(tree: Path, cache: Path, dist: Path, *options: str) -> Path:
     """Run the build in `tree`; returns the binary."""
     command = [sys.executable, "-m", "toolchains.build", ARCH, "--cache", str(cache), "--dist", str(dist), *options]
     environment = {name: value for name, value in os.environ.items() if name not in ("EXCLUDE_JOBS", "DC_BUILD_CACHE")}
@@ -49,7 +49,7 @@ def test_two_builds_from_different_folders_are_identical(tmp_path: Path, caches:
         for folder in ("dc", "toolchains", "build"):
             shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
     first, second = (
-        build(tree, cache, tmp_path / f"dist-{tree.name}") for tree, cache in zip(trees, caches, strict=True)
+        run_build(tree, cache, tmp_path / f"dist-{tree.name}") for tree, cache in zip(trees, caches, strict=True)
     )
     for name in (NAME, NAME + ".debug", NAME + ".spdx.json"):
         one, two = (hashlib.sha256(f.with_name(name).read_bytes()).hexdigest() for f in (first, second))
@@ -57,7 +57,7 @@ def test_two_builds_from_different_folders_are_identical(tmp_path: Path, caches:
 
 
 def test_a_build_without_jobs_has_nothing_of_jobs(tmp_path: Path, caches: tuple[Path, Path]) -> None:
-    file = build(ROOT, caches[0], tmp_path / "dist", "--exclude-jobs")
+    file = run_build(ROOT, caches[0], tmp_path / "dist", "--exclude-jobs")
     data = file.read_bytes()
     for trace in (
         b"dc.jobs",

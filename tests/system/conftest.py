@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import MissingTarget, agent_command, binary, is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import ROOT, is_emulated
 from localcloud.thing import Thing
 from tests.fakes.documents import operation, own_handler, run_command, steps
 from tests.system.harness.agent import Agent
@@ -29,12 +28,13 @@ from tests.system.harness.rootfs import (
     give,
     install,
 )
+from toolchains.agent import is_emulated
+from toolchains.base import ROOT
+from toolchains.target import Target
 from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
 
 NOBODY_KNOWS = 54321  # a user without an entry in any passwd file
 MIB = 1 << 20
-# Of each architecture: the oldest kernel, and its newest system call (asm/unistd.h).
-OLDEST_KERNEL = {"x86_64": ("3.2.0", 311), "armv7": ("3.2.0", 377), "aarch64": ("3.7.0", 272)}
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 Settle = Callable[[RootFs], Rig]
@@ -208,13 +208,13 @@ def test_with_few_descriptors_and_processes_to_spare_a_job_runs(
 
 def test_on_the_oldest_kernel_a_job_runs(cloud: Cloud, thing: Thing, agent: Callable[..., Agent], target: str) -> None:
     """Emulated, the kernel calls itself that old; natively, system calls that came later are missing."""
-    version, newest_call = OLDEST_KERNEL[target]
+    about = Target.of(target)
     if is_emulated(target):
-        rig = _starve(agent, cloud, thing, env={"QEMU_UNAME": version})
-        old = {"key": "kernelRelease", "value": [version], "type": "stringEqual"}
+        rig = _starve(agent, cloud, thing, env={"QEMU_UNAME": about.oldest_kernel})
+        old = {"key": "kernelRelease", "value": [about.oldest_kernel], "type": "stringEqual"}
         assert rig.run(steps(run_command("true"), conditions=[old])).status == "SUCCEEDED"
         return
-    old_kernel = (sys.executable, "-I", str(ROOT / "ci/qemu/old_kernel.py"), str(newest_call))
+    old_kernel = (sys.executable, "-I", str(ROOT / "ci/qemu/old_kernel.py"), str(about.newest_call))
     rig = _starve(agent, cloud, thing, prefix=old_kernel)
     result = rig.run(operation("grep", "^Seccomp:", "/proc/self/status", includeStdOut=True))
     assert (result.status, result.stdout) == ("SUCCEEDED", "Seccomp:\t2\n")

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from localcloud.command import agent_command
 from localcloud.waiting import wait_until
 from tests.fakes.documents import operation
 from tests.system.harness.rig import JOB_SECONDS, Rig
 from tests.system.harness.target import agent_environment
+from toolchains.agent import agent_command
 
 
 @pytest.fixture

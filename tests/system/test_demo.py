@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.jobs import JOBS
-from localcloud.command import ROOT
+from toolchains.base import ROOT
 from localcloud.waiting import wait_until
+from toolchains.base import ROOT
 
 DEMO_SECONDS = 100.0
 ALL = len(JOBS)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.fakes.documents import operation, own_handler, run_command, run_handler, steps
 from tests.system.harness.rig import Rig
+from toolchains.agent import SOURCE
+from toolchains.target import Target
 
 ARGUMENTS = "printf '<%s>' \"$@\""
 
@@ -136,7 +138,7 @@ MET = [
 
 
 def _with_names(conditions: list[dict[str, Any]], rig: Rig, target: str) -> list[dict[str, Any]]:
-    machine = {"armv7": "armv7l"}.get(target, target)
+    machine = target if target == SOURCE else Target.of(target).uname[0]
     text = json.dumps(conditions).replace("<thing>", rig.thing.name).replace("<machine>", machine)
     named: list[dict[str, Any]] = json.loads(text)
     return named

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import MissingTarget, agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -18,6 +17,8 @@ from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.contract import message_errors
 from tests.system.harness.handlers import Handlers
+from toolchains.agent import MissingTarget, agent_command
+from toolchains.target import ARCHES, Target
 
 JOBS = "$aws/things/t/jobs"
 UPDATE = f"{JOBS}/job-1/update"
@@ -64,23 +65,23 @@ def test_a_message_in_the_name_of_another_thing_is_named() -> None:
     assert "thing t, the sender is u" in message_errors("u", UPDATE, b'{"status":"FAILED"}')[0]
 
 
-@pytest.mark.parametrize("target", ["x86_64", "aarch64", "armv7"])
+@pytest.mark.parametrize("target", ARCHES)
 def test_a_binary_that_is_not_built_is_named_with_the_command_that_builds_it(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("localcloud.command.ROOT", tmp_path)
+    monkeypatch.setattr("toolchains.agent.ROOT", tmp_path)
     with pytest.raises(MissingTarget, match=f"dist/{target}/.* is not built: run `make binary ARCH={target}`"):
         agent_command(target)
 
 
 @pytest.mark.parametrize(
     ("target", "emulator"),
-    [("aarch64", "qemu-aarch64-static -cpu cortex-a53"), ("armv7", "qemu-arm-static -cpu cortex-a7")],
+    [(arch, " ".join(Target.of(arch).emulator)) for arch in ARCHES if arch != "x86_64"],
 )
 def test_a_foreign_binary_runs_under_qemu_as_the_right_cpu(
     target: str, emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("localcloud.command.ROOT", tmp_path)
+    monkeypatch.setattr("toolchains.agent.ROOT", tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     binary = tmp_path / "dist" / target / "aws-iot-device-client"
     binary.parent.mkdir(parents=True)

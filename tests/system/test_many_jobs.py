@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from localcloud.command import is_emulated
 from localcloud.mosquitto import Mosquitto
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from localcloud.command import agent_command
 from localcloud.mosquitto import Mosquitto
 from localcloud.procfs import lives
 from localcloud.scripted import Answers, Request, ScriptedJobs
@@ -21,6 +20,7 @@ from tests.system.harness.agent import Agent
 from tests.system.harness.processes import Watched
 from tests.system.harness.rig import JOB_SECONDS, QUICK_RECONNECT, Rig
 from tests.system.harness.target import agent_environment
+from toolchains.agent import agent_command
 
 
 def test_allow_std_err_does_not_make_a_failing_step_pass(shared_rig: Rig) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from localcloud.cloud import Cloud
-from localcloud.command import EMULATORS, ROOT, is_emulated
 from localcloud.waiting import wait_until
 from tests.fakes.documents import operation, own_handler, run_command, steps
 from tests.system.harness.agent import Agent
@@ -27,8 +26,6 @@ from tests.system.harness.skips import BINARY_ONLY, needs_root
 pytestmark = needs_root
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-# `uname -m`, and e_machine of the ELF header as `od` shows it.
-MACHINES = {"armv7": ("armv7l", "28 00"), "aarch64": ("aarch64", "b7 00"), "x86_64": ("x86_64", "3e 00")}
 SAMPLES = sorted((ROOT / "sample-job-handlers").glob("*.sh"))
 
 
@@ -71,7 +68,7 @@ def test_the_shell_and_its_tools_are_of_the_targets_architecture(board: Rig, tar
     board.handlers.write("where.sh", script)
     result = board.run(own_handler("where.sh", includeStdOut=True))
     assert result.status == "SUCCEEDED"
-    assert [line.strip() for line in result.stdout.splitlines()] == [machine, "/bin/busybox", header, header]
+    assert [line.strip() for line in result.stdout.splitlines()] == [about.uname[0], "/bin/busybox", header, header]
 
 
 def test_no_process_of_a_job_leaves_the_architecture(board: Rig, target: str) -> None:
@@ -85,13 +82,14 @@ def test_no_process_of_a_job_leaves_the_architecture(board: Rig, target: str) ->
     programs = {Path(os.readlink(f"/proc/{pid}/exe")).name for pid in (board.agent.pid, *pids)}
     board.cloud.cancel_execution(job, board.thing, force=True)
     wait_until(lambda: not board.agent.children(), JOB_SECONDS, "the handler's processes to be gone")
-    expected = {EMULATORS[target][0]} if is_emulated(target) else {"aws-iot-device-client", "busybox"}
+    expected = {Target.of(target).emulator[0]} if is_emulated(target) else {"aws-iot-device-client", "busybox"}
     assert programs == expected
 
 
 def test_a_job_condition_on_the_architecture_holds(board: Rig, target: str) -> None:
     met = steps(
-        run_command("true"), conditions=[{"key": "architecture", "value": [MACHINES[target][0]], "type": "stringEqual"}]
+        run_command("true"),
+        conditions=[{"key": "architecture", "value": [Target.of(target).uname[0]], "type": "stringEqual"}],
     )
     unmet = steps(
         run_command("true"), conditions=[{"key": "architecture", "value": ["riscv64"], "type": "stringEqual"}]

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The aws-iot-device-client authors
 // SPDX-License-Identifier: Apache-2.0
-// Entry of the armv7 file, in code that every ARM since ARMv4T can run: a core without VFPv3 (all before ARMv7-A, and some
-// odd ones) is told so in one line, exit 1, instead of dying by an illegal instruction in musl's first Thumb-2 function.
+// Entry of the files for 32-bit ARM, in code that every ARM since ARMv4T can run: a core that lacks what the file needs is
+// told so in one line, exit 1, instead of dying by an illegal instruction in musl's first function.
+// DC_HWCAP: masks of AT_HWCAP, of each of which a bit has to be set; DC_MESSAGE: the line. Both by toolchains/nuitka.py.
     .syntax unified
     .arch armv4t
     .arm
@@ -24,12 +25,13 @@ dc_cpu_check:
     moveq   r5, r2
     cmp     r1, #0                  // AT_NULL
     bne     2b
-    tst     r5, #0x6000             // HWCAP_VFPv3 | HWCAP_VFPv3D16
-    beq     3f
-    mov     r0, r8
-    ldr     r1, =_start
-    bx      r1
-3:  mov     r0, #2
+    ldr     r1, =masks
+3:  ldr     r2, [r1], #4
+    cmp     r2, #0
+    beq     4f
+    tst     r5, r2
+    bne     3b
+    mov     r0, #2
     ldr     r1, =message
     ldr     r2, =message_size
     mov     r7, #4                  // write
@@ -37,9 +39,14 @@ dc_cpu_check:
     mov     r0, #1
     mov     r7, #1                  // exit
     svc     #0
+4:  mov     r0, r8
+    ldr     r1, =_start
+    bx      r1
     .ltorg
     .section .rodata
+    .balign 4
+masks:
+    .word DC_HWCAP, 0
 message:
-    .ascii "aws-iot-device-client: this file needs an ARMv7-A processor with VFPv3 (hard float); this one has none. "
-    .ascii "There is no build for older ARM processors.\n"
+    .ascii "aws-iot-device-client: " DC_MESSAGE "\n"
     .equ message_size, . - message

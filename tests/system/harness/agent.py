@@ -10,10 +10,11 @@ import signal
 import subprocess
 
 from localcloud import procfs
-from localcloud.command import agent_command
+from toolchains.agent import agent_command
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.target import agent_environment
+from toolchains.agent import agent_command
 
 QUIET_SECONDS = 10.0
 LOG_SECONDS = 60.0

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ci.qemu.userland import enter_command, userland
-from localcloud.command import binary
 from localcloud.thing import Thing
 from tests.system.harness.agent import DIES_WITH_US, Agent
-from toolchains.stage import Builder, default_cache
+from toolchains.agent import binary
+from toolchains.stages import Stages, default_cache
 
 NAME = "aws-iot-device-client"
 # Where the thing's folder is seen, and what a board mounts beside it.
@@ -28,7 +28,7 @@ SYSTEM = ("/proc:/proc", "/dev:/dev")
 @functools.cache
 def busybox_root(target: str) -> Path:
     """The BusyBox root of the target, from the build cache; not to be written to."""
-    return userland(Builder(default_cache()), target)
+    return userland(Stages(default_cache()), target)
 
 
 @dataclass(frozen=True)

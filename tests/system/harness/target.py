@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from localcloud.command import ROOT, SOURCE
+from toolchains.agent import SOURCE
+from toolchains.base import ROOT
 
 
 def agent_environment(target: str) -> dict[str, str]:

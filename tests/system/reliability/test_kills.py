@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.command import is_emulated
+from toolchains.agent import is_emulated
 from tests.system.reliability.job_stream import JobStream
 from tests.system.reliability.own_broker import OwnBroker
 

@@ -13,7 +13,7 @@ import shutil
 
 import pytest
 
-from localcloud.command import ROOT
+from toolchains.base import ROOT
 from localcloud.scripted import Ended
 from localcloud.waiting import wait_until
 from tests.fakes.documents import operation, own_handler, run_command, run_handler, steps

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The aws-iot-device-client authors
 // SPDX-License-Identifier: Apache-2.0
-// The build-python's main: python3, plus empty built-in modules under the names of those that only the target has.
+// The host python's main: python3, plus empty built-in modules under the names of those that only the target has.
 #include <Python.h>
 #include <stdlib.h>
 

@@ -8,7 +8,6 @@ deleting the cache, or any part of it, only costs time. A lock per stage keeps t
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import fcntl
 import hashlib
@@ -24,20 +23,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import IO, TypeVar
 
+from toolchains.base import BuildError, clean_environment
+
 CACHE_VARIABLE = "DC_BUILD_CACHE"
 KEY_LENGTH = 16
 KEPT = 4
-ROOT = Path(__file__).resolve().parent.parent
-HERE = ROOT / "toolchains"
-# Read when the program starts: a recipe edited during a build is not the one that ran.
-_RECIPES = {file.stem: file.read_text(encoding="utf-8") for file in HERE.glob("*.py")}
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-
-class BuildError(Exception):
-    """A build that cannot go on; the text says what was found, what was wanted and how to mend it."""
 
 
 def default_cache() -> Path:
@@ -60,19 +53,6 @@ def hash_files(paths: Iterable[Path]) -> str:
             name = file.relative_to(top.parent).as_posix()
             total.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
-
-
-def recipe(module: str) -> str:
-    """The hash of toolchains/MODULE.py as a program: comments and layout may change without a rebuild."""
-    tree = ast.parse(_RECIPES[module])
-    return f"{module} {hashlib.sha256(ast.dump(tree).encode()).hexdigest()}"
-
-
-def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A small fixed environment for build commands: nothing of the caller's CFLAGS, locale or time zone leaks in."""
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent"}
-    environment.update(extra or {})
-    return environment
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -130,7 +110,7 @@ class _Commands:
                     os.killpg(child.pid, signal.SIGTERM)
 
 
-class Builder:
+class Stages:
     """Runs stages and prints one line for each: name, seconds, cached or built.
 
     `cache` is the cache folder, `jobs` how many commands a stage may run at once. One thread's own; see `each`.
@@ -146,9 +126,9 @@ class Builder:
             (cache / part).mkdir(parents=True, exist_ok=True)
 
     def each(
-        self, items: Iterable[_Item], work: Callable[[Builder, _Item], _Result], then: Callable[[_Item, _Result], None]
+        self, items: Iterable[_Item], work: Callable[[Stages, _Item], _Result], then: Callable[[_Item, _Result], None]
     ) -> None:
-        """`work(builder, item)` for every item, `jobs` of them at a time, each with a builder of its own; and, here, one after
+        """`work(stages, item)` for every item, `jobs` of them at a time, each with a Stages of its own; and, here, one after
         the other, `then(item, result)`. When one of them fails, or all are interrupted, the commands of the others end.
         """
         with ThreadPoolExecutor(self.jobs) as pool:
@@ -161,8 +141,8 @@ class Builder:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _sibling(self) -> Builder:
-        other = Builder(self.cache, self.jobs, self.verbose)
+    def _sibling(self) -> Stages:
+        other = Stages(self.cache, self.jobs, self.verbose)
         other._commands = self._commands
         return other
 
@@ -171,8 +151,8 @@ class Builder:
         sys.stderr.write(f"{text}\n")  # in one piece: other threads have something to say too
         sys.stderr.flush()
 
-    def stage(self, name: str, inputs: Sequence[str | Path], build: Callable[[Path], None]) -> Path:
-        """The folder of stage `name`, made by `build(folder)` unless a folder for the same inputs is there.
+    def stage(self, name: str, inputs: Sequence[str | Path], make: Callable[[Path], None]) -> Path:
+        """The folder of stage `name`, made by `make(folder)` unless a folder for the same inputs is there.
 
         A `Path` among the inputs stands for the contents of that file or folder, except a folder of the cache, which
         is another stage and stands for its own name. Raises BuildError if the build fails.
@@ -183,7 +163,7 @@ class Builder:
         final = self.cache / f"{name}-{key}"
         started = time.monotonic()
         if not final.exists():
-            self._build(final, build)
+            self._make(final, make)
             how = "built"
         else:
             os.utime(final)
@@ -191,7 +171,7 @@ class Builder:
         self.say(f"  {name:<28} {time.monotonic() - started:7.1f} s  {how}")
         return final
 
-    def _build(self, final: Path, build: Callable[[Path], None]) -> None:
+    def _make(self, final: Path, make: Callable[[Path], None]) -> None:
         with open(self.cache / "locks" / final.name, "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if final.exists():
@@ -203,7 +183,7 @@ class Builder:
             outer, self.log_file = self.log_file, self.cache / "logs" / f"{final.name}.log"
             self.log_file.write_bytes(b"")
             try:
-                build(work)
+                make(work)
                 work.rename(final)
             finally:
                 self.log_file = outer
@@ -247,18 +227,3 @@ class Builder:
         if status:
             tail = self.log_file.read_text(errors="replace").splitlines()[-40:]
             raise BuildError("\n".join([*tail, f"'{words[0]}' ended with {status}; whole log: {self.log_file}"]))
-
-
-def unpack(builder: Builder, archive: Path, into: Path) -> Path:
-    """Unpack a source tar archive and return the one folder in it."""
-    builder.run(["tar", "--no-same-owner", "-xf", archive, "-C", into])
-    folders = [p for p in into.iterdir() if p.is_dir()]
-    if len(folders) != 1:
-        raise BuildError(f"{archive.name}: one folder was wanted in it, found {len(folders)}")
-    return folders[0]
-
-
-def apply_patches(builder: Builder, component: str, source: Path) -> None:
-    """Apply toolchains/patches/COMPONENT/*.patch in order; a patch that no longer fits ends the build."""
-    for patch in sorted((HERE / "patches" / component).glob("*.patch")):
-        builder.run(["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i", patch], cwd=source)

@@ -14,131 +14,124 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.run.strays import group_lives
-from toolchains.stage import (
-    KEPT,
-    ROOT,
-    Builder,
-    BuildError,
-    apply_patches,
-    clean_environment,
-    default_cache,
-    hash_files,
-)
+from toolchains.base import ROOT, BuildError, clean_environment
+from toolchains.sources import apply_patches
+from toolchains.stages import KEPT, Stages, default_cache, hash_files
 
 OWN_FOLDERS = ("tmp", "logs", "locks")
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> Builder:
-    return Builder(tmp_path / "cache", jobs=1)
+def stages(tmp_path: Path) -> Stages:
+    return Stages(tmp_path / "cache", jobs=1)
 
 
-def test_a_stage_is_built_once_and_then_taken_from_the_cache(builder: Builder) -> None:
+def test_a_stage_is_built_once_and_then_taken_from_the_cache(stages: Stages) -> None:
     runs: list[Path] = []
 
-    def build(work: Path) -> None:
+    def make(work: Path) -> None:
         runs.append(work)
         (work / "result").write_text("made", encoding="utf-8")
 
-    first = builder.stage("part", ["input"], build)
-    second = builder.stage("part", ["input"], build)
+    first = stages.stage("part", ["input"], make)
+    second = stages.stage("part", ["input"], make)
     assert first == second
     assert len(runs) == 1
     assert (first / "result").read_text(encoding="utf-8") == "made"
 
 
-def test_a_changed_file_among_the_inputs_builds_again(builder: Builder, tmp_path: Path) -> None:
+def test_a_changed_file_among_the_inputs_builds_again(stages: Stages, tmp_path: Path) -> None:
     source = tmp_path / "source.c"
     source.write_text("one", encoding="utf-8")
-    first = builder.stage("part", [source], lambda work: None)
+    first = stages.stage("part", [source], lambda work: None)
     source.write_text("two", encoding="utf-8")
-    assert builder.stage("part", [source], lambda work: None) != first
+    assert stages.stage("part", [source], lambda work: None) != first
 
 
-def test_a_changed_earlier_stage_builds_the_later_one_again(builder: Builder) -> None:
-    one = builder.stage("first", ["a"], lambda work: None)
-    other = builder.stage("first", ["b"], lambda work: None)
-    assert builder.stage("second", [one], lambda work: None) != builder.stage("second", [other], lambda work: None)
+def test_a_changed_earlier_stage_builds_the_later_one_again(stages: Stages) -> None:
+    one = stages.stage("first", ["a"], lambda work: None)
+    other = stages.stage("first", ["b"], lambda work: None)
+    assert stages.stage("second", [one], lambda work: None) != stages.stage("second", [other], lambda work: None)
 
 
-def test_of_every_stage_the_results_used_last_are_kept_and_nothing_else_is_touched(builder: Builder) -> None:
-    made = [builder.stage("part", [str(number)], lambda work: None) for number in range(KEPT + 2)]
+def test_of_every_stage_the_results_used_last_are_kept_and_nothing_else_is_touched(stages: Stages) -> None:
+    made = [stages.stage("part", [str(number)], lambda work: None) for number in range(KEPT + 2)]
     for age, folder in enumerate(reversed(made)):
         os.utime(folder, (1e9 - age, 1e9 - age))
-    used = builder.stage("part", ["0"], lambda work: None)
-    alone = builder.stage("another", ["0"], lambda work: None)
-    (builder.cache / "ccache").mkdir()
-    builder.prune()
-    left = {path.name for path in builder.cache.iterdir()}
+    used = stages.stage("part", ["0"], lambda work: None)
+    alone = stages.stage("another", ["0"], lambda work: None)
+    (stages.cache / "ccache").mkdir()
+    stages.prune()
+    left = {path.name for path in stages.cache.iterdir()}
     assert left == {used.name, *(path.name for path in made[-KEPT + 1 :]), alone.name, *("ccache", *OWN_FOLDERS)}
-    assert list((builder.cache / "tmp").iterdir()) == []
+    assert list((stages.cache / "tmp").iterdir()) == []
 
 
-def test_a_build_that_is_interrupted_leaves_nothing_that_looks_finished(builder: Builder) -> None:
+def test_a_build_that_is_interrupted_leaves_nothing_that_looks_finished(stages: Stages) -> None:
     def interrupted(work: Path) -> None:
         (work / "half").write_text("half", encoding="utf-8")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        builder.stage("part", ["input"], interrupted)
-    assert not [p for p in builder.cache.iterdir() if p.name.startswith("part-")]
+        stages.stage("part", ["input"], interrupted)
+    assert not [p for p in stages.cache.iterdir() if p.name.startswith("part-")]
 
-    folder = builder.stage("part", ["input"], lambda work: None)
+    folder = stages.stage("part", ["input"], lambda work: None)
     assert list(folder.iterdir()) == [], "the half of the interrupted build must not be in the next one"
 
 
-def test_a_failing_command_is_told_with_its_last_output_and_the_log(builder: Builder) -> None:
-    def build(work: Path) -> None:
-        builder.run(["/bin/sh", "-c", "echo what went wrong >&2; exit 3"])
+def test_a_failing_command_is_told_with_its_last_output_and_the_log(stages: Stages) -> None:
+    def make(work: Path) -> None:
+        stages.run(["/bin/sh", "-c", "echo what went wrong >&2; exit 3"])
 
     with pytest.raises(BuildError, match="what went wrong") as caught:
-        builder.stage("part", ["input"], build)
+        stages.stage("part", ["input"], make)
     assert "ended with 3" in str(caught.value)
-    assert str(builder.cache / "logs") in str(caught.value)
+    assert str(stages.cache / "logs") in str(caught.value)
 
 
-def test_a_command_that_is_not_installed_points_to_the_documentation(builder: Builder) -> None:
+def test_a_command_that_is_not_installed_points_to_the_documentation(stages: Stages) -> None:
     with pytest.raises(BuildError, match="docs/building.md"):
-        builder.stage("part", ["input"], lambda work: builder.run(["no-such-command-here"]))
+        stages.stage("part", ["input"], lambda work: stages.run(["no-such-command-here"]))
 
 
-ONE = "builder.stage('part', [], lambda work: builder.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '/one; sleep 600; true']))"
+ONE = "stages.stage('part', [], lambda work: stages.run(['sh', '-c', 'echo $$ > ' + sys.argv[2] + '/one; sleep 600; true']))"
 TWO = """
 def work(own, name):
     return own.stage(name, [], lambda work: own.run(['sh', '-c', f'echo $$ > {sys.argv[2]}/{name}; sleep 600; true']))
-builder.each(['one', 'two'], work, print)
+stages.each(['one', 'two'], work, print)
 """
 
 
 @pytest.mark.parametrize(("commands", "names"), [(ONE, ["one"]), (TWO, ["one", "two"])], ids=["one", "two at once"])
 def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path, commands: str, names: list[str]) -> None:
     program = (
-        "import signal, sys; from pathlib import Path; from toolchains.stage import Builder\n"
+        "import signal, sys; from pathlib import Path; from toolchains.stages import Stages\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
-        f"builder = Builder(Path(sys.argv[1]), jobs=2)\n{commands}\n"
+        f"stages = Stages(Path(sys.argv[1]), jobs=2)\n{commands}\n"
     )
     pids = [tmp_path / name for name in names]
-    build = subprocess.Popen(
+    running = subprocess.Popen(
         [sys.executable, "-c", program, tmp_path / "cache", tmp_path], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     try:
         until(lambda: all(file.exists() and file.read_text(encoding="ascii").strip() for file in pids))
         groups = [int(file.read_text(encoding="ascii")) for file in pids]
     finally:
-        build.terminate()
-    assert build.wait(timeout=30) == 143
+        running.terminate()
+    assert running.wait(timeout=30) == 143
     until(lambda: not any(group_lives(group) for group in groups))  # zombies that nobody reaps yet do not count
 
 
-def test_when_one_of_several_fails_the_others_are_ended_and_the_reason_is_told(builder: Builder) -> None:
-    builder.jobs = 2
+def test_when_one_of_several_fails_the_others_are_ended_and_the_reason_is_told(stages: Stages) -> None:
+    stages.jobs = 2
 
-    def work(own: Builder, script: str) -> Path:
+    def work(own: Stages, script: str) -> Path:
         return own.stage(script.split()[0], [], lambda _: own.run(["sh", "-c", script]))
 
     with pytest.raises(BuildError, match="what went wrong"):
-        builder.each(["sleep 600; true", "echo what went wrong; exit 3"], work, lambda script, folder: None)
-    assert not [p for p in builder.cache.iterdir() if p.name not in OWN_FOLDERS]
+        stages.each(["sleep 600; true", "echo what went wrong; exit 3"], work, lambda script, folder: None)
+    assert not [p for p in stages.cache.iterdir() if p.name not in OWN_FOLDERS]
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -176,10 +169,10 @@ def test_the_hash_of_a_folder_tells_renamed_and_changed_files(tmp_path: Path) ->
     assert len({before, renamed, hash_files([folder])}) == 3
 
 
-def test_a_patch_that_no_longer_fits_its_source_ends_the_build(builder: Builder) -> None:
-    def build(work: Path) -> None:
+def test_a_patch_that_no_longer_fits_its_source_ends_the_build(stages: Stages) -> None:
+    def make(work: Path) -> None:
         (work / "build.rs").write_text("fn main() {}\n", encoding="utf-8")
-        apply_patches(builder, "orjson", work)
+        apply_patches(stages, "orjson", work)
 
     with pytest.raises(BuildError, match="patch"):
-        builder.stage("part", ["input"], build)
+        stages.stage("part", ["input"], make)
