@@ -173,7 +173,12 @@ def main(words: list[str]) -> int:
     """Exit status 0 if everything passed."""
     what, targets = (words[0], words[1:]) if words else ("all", [])
     choices: dict[str, Callable[[], list[Part]]] = {
-        "all": lambda: [*lint(), *system([]), *binaries(), *(part for name in FOLDERS for part in folder(name, EXAMPLES))],
+        "all": lambda: [
+            *lint(),
+            *system([]),
+            *binaries(),
+            *(part for name in FOLDERS for part in folder(name, EXAMPLES)),
+        ],
         "check": check,
         "lint": lint,
         **{name: partial(folder, name) for name in FOLDERS},

@@ -30,8 +30,8 @@ class Loop:
     def __init__(self, on_error: Callable[[], None]) -> None:
         self._on_error = on_error
         self._poll = select.poll()
-        self._readers: dict[int, Callable[[], None]] = {}
-        self._timers: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._readers: dict[int, tuple[Callable[..., None], tuple[object, ...]]] = {}
+        self._timers: dict[Hashable, tuple[float, Callable[..., None], tuple[object, ...]]] = {}
         self._signals: dict[int, Callable[[], None]] = {}
         self._noted: set[int] = set()  # signals that came; the wake-up pipe may have been too full to say so
         self._posted: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
@@ -43,9 +43,9 @@ class Loop:
         """Seconds of the monotonic clock."""
         return time.monotonic()
 
-    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+    def watch(self, fd: int, callback: Callable[..., None], *arguments: object) -> None:
         """Call `callback` whenever `fd` can be read, or is at its end."""
-        self._readers[fd] = callback
+        self._readers[fd] = (callback, arguments)
         self._poll.register(fd, select.POLLIN)
 
     def unwatch(self, fd: int) -> None:
@@ -53,10 +53,10 @@ class Loop:
         if self._readers.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
+    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> None:
         """Call `callback` once, `seconds` from now. A timer of the same name is replaced."""
         self._timers.pop(name, None)  # so that the dict keeps the order of arming
-        self._timers[name] = (self.now() + seconds, callback)
+        self._timers[name] = (self.now() + seconds, callback, arguments)
 
     def disarm(self, name: Hashable) -> None:
         """Forget the timer, if there is one."""
@@ -96,9 +96,9 @@ class Loop:
             except InterruptedError:
                 continue
             for fd, _ in ready:
-                callback = self._readers.get(fd)
-                if callback is not None:  # an earlier callback of this round may have dropped it
-                    self._call(callback)
+                reader = self._readers.get(fd)
+                if reader is not None:  # an earlier callback of this round may have dropped it
+                    self._call(reader[0], *reader[1])
             self._fire()
 
     def stop(self) -> None:
@@ -111,20 +111,20 @@ class Loop:
             return 0
         if not self._timers:
             return None
-        left = min(when for when, _ in self._timers.values()) - self.now()
+        left = min(timer[0] for timer in self._timers.values()) - self.now()
         return min(int(max(left, 0.0) * 1000) + 1, 1 << 30) if left > 0 else 0
 
     def _fire(self) -> None:
         if not self._timers:
             return
         now = self.now()
-        due = [(when, name) for name, (when, _) in self._timers.items() if when <= now]
+        due = [(when, name) for name, (when, _, _) in self._timers.items() if when <= now]
         due.sort(key=_when)  # stable: of two with one deadline, the one armed first
         for _, name in due:
             timer = self._timers.get(name)
             if timer is not None and timer[0] <= now:
                 del self._timers[name]
-                self._call(timer[1])
+                self._call(timer[1], *timer[2])
 
     def _woken(self) -> None:
         try:

@@ -24,10 +24,10 @@ from demo.jobs import JOBS, write_handlers
 from demo.play import CONNECT_SECONDS, Demo, conclude
 from demo.screen import Screen
 from localcloud.cloud import Cloud
-from toolchains.agent import TARGETS, MissingTarget, agent_command, best_target
-from toolchains.base import ROOT
 from localcloud.process import CloudError
 from localcloud.waiting import wait_until
+from toolchains.agent import TARGETS, MissingTarget, agent_command, best_target
+from toolchains.base import ROOT
 
 ABOUT = "Run real AWS IoT jobs, created with the real aws command, against a local AWS IoT."
 THING = "my-thing"

@@ -13,7 +13,6 @@ from pathlib import Path
 from dc.log import plain
 from demo.interrupts import interrupts
 from localcloud import procfs
-from toolchains.base import ROOT
 from localcloud.thing import Thing
 from toolchains.base import ROOT
 

@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""Draws states.md from the agent's transition table: `make docs`."""
+"""Draws states.md from the agent's two transition tables: `make docs`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from dc.jobs.core import events
-from dc.jobs.core import state as states
-from dc.jobs.core.execution import TABLE
+from dc.jobs.core import events, execution, outcome, state, update
 
 TARGET = Path(__file__).resolve().with_name("states.md")
 COMMAND = "make docs"
@@ -18,36 +17,56 @@ _CONSTANT = re.compile(r'^([A-Z_]+) = "\1"(?:  # (.*))?$', re.MULTILINE)
 
 _TEXT = """<!-- SPDX-FileCopyrightText: The aws-iot-device-client authors -->
 <!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- Generated from TABLE in dc/jobs/core/execution.py by `{command}`; a test fails when it is stale. -->
-# The life of one job execution
+<!-- Generated from the tables in dc/jobs/core/ by `{command}`; a test fails when it is stale. -->
+# The states of a job execution
+
+Two machines decide what becomes of an execution. Its **life** (`dc/jobs/core/execution.py`) goes from the offer over the
+claim and the steps to the report. The **update under way** (`dc/jobs/core/update.py`) is sent, answered, lost and sent
+again in whatever state the life is. An event of the cloud, the connection or the reply timer goes to the update first;
+the last column of its table names what the life learns of it. A pair of state and event that is in no table is the error
+`NoTransition`, a defect of the agent. The simulator takes every row of both tables (tests/sim).
+
+Events that leave a state as it is are not drawn; the tables have them all.
+
+## The life
 
 ```mermaid
 stateDiagram-v2
     [*] --> OFFERED
-{edges}
+{life_edges}
     ENDED --> [*]
 ```
 
-Events that leave a state as it is are not drawn; the table below has them all. A pair that is not in the table is the
-error `NoTransition`.
+| state | meaning |
+|---|---|
+{life_states}
 
-## States
+| state | event | may lead to | done by |
+|---|---|---|---|
+{life}
+
+## The update under way
+
+```mermaid
+stateDiagram-v2
+    [*] --> QUIET
+    [*] --> OFFLINE
+{update_edges}
+```
 
 | state | meaning |
 |---|---|
-{states}
+{update_states}
+
+| state | event | may lead to | done by | the life learns |
+|---|---|---|---|---|
+{update}
 
 ## Events
 
 | event | meaning |
 |---|---|
 {events}
-
-## Transitions
-
-| state | event | may lead to | done by |
-|---|---|---|---|
-{transitions}
 """
 
 
@@ -55,29 +74,49 @@ def render() -> str:
     """The whole page."""
     return _TEXT.format(
         command=COMMAND,
-        edges="\n".join(_edges()),
-        states="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(states.__file__).items()),
-        events="\n".join(f"| {name} | {meaning} |" for name, meaning in _constants(events.__file__).items()),
-        transitions="\n".join(
-            f"| {state} | {event} | {', '.join(targets)} | `{act.__name__}` |"
-            for (state, event), (act, targets) in TABLE.items()
+        life_edges=_lines(_edges((*pair, targets) for pair, (_, targets) in execution.TABLE.items())),
+        life_states=_lines(_states(state.__file__)),
+        life=_lines(
+            f"| {name} | {event.__name__} | {', '.join(targets)} | `{act.__name__}` |"
+            for (name, event), (act, targets) in execution.TABLE.items()
         ),
+        update_edges=_lines(_edges((*pair, row[1]) for pair, row in update.TABLE.items())),
+        update_states=_lines(_states(update.__file__)),
+        update=_lines(
+            f"| {name} | {event.__name__} | {', '.join(targets)} | `{act.__name__}` | {learnt.__name__ if learnt else ''} |"
+            for (name, event), (act, targets, learnt) in update.TABLE.items()
+        ),
+        events=_lines(f"| {event.__name__} | {_meaning(event)} |" for event in _events()),
     )
 
 
-def _constants(path: str) -> dict[str, str]:
-    """Constants that are named like their value, with the comments beside them."""
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+def _states(path: str) -> Iterable[str]:
+    """Rows for the constants that are named like their value, with the comments beside them."""
     found = _CONSTANT.findall(Path(path).read_text(encoding="utf-8"))
-    return {name: meaning or f"the connection is {name.lower()}" for name, meaning in found}
+    return [f"| {name} | {meaning} |" for name, meaning in found]
 
 
-def _edges() -> list[str]:
+def _events() -> list[type]:
+    """All events, in the order of their definition."""
+    classes = [each for each in vars(events).values() if isinstance(each, type) and not issubclass(each, Exception)]
+    return [*classes, outcome.StepResult]
+
+
+def _meaning(event: type) -> str:
+    return " ".join((event.__doc__ or "").split())
+
+
+def _edges(rows: Iterable[tuple[str, type, tuple[str, ...]]]) -> list[str]:
     labels: dict[tuple[str, str], list[str]] = {}
-    for (state, event), (_, targets) in TABLE.items():
+    for name, event, targets in rows:
         for target in targets:
-            if target != state:
-                labels.setdefault((state, target), []).append(event)
-    return [f"    {state} --> {target}: {', '.join(events)}" for (state, target), events in labels.items()]
+            if target != name:
+                labels.setdefault((name, target), []).append(event.__name__)
+    return [f"    {name} --> {target}: {', '.join(those)}" for (name, target), those in labels.items()]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from _pytest.terminal import TerminalReporter
 from tests.allowed_skips import is_allowed
 from tests.fakes.examples import register_profiles
 from tests.needs import stop_if_missing
+from toolchains.agent import TARGETS
 
 HERE = Path(__file__).parent
 

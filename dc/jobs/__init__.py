@@ -6,12 +6,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.client import Client
+    from dc.client import Host
     from dc.jobs.feature import JobsFeature
 
 
-def start(client: Client) -> JobsFeature:
+def start(host: Host) -> JobsFeature:
     """What the base client's registry calls."""
     from dc.jobs.feature import JobsFeature
 
-    return JobsFeature(client)
+    return JobsFeature(host)

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dc.client import Client
+    from dc.client import Host
     from dc.jobs.core.execution import Execution
     from dc.jobs.core.key import Key
     from dc.jobs.worker import Worker
@@ -38,14 +38,14 @@ _ASK, _STOP = "jobs-ask", "jobs-stop"
 class JobsFeature:
     """`filters` to subscribe to; `online`, `offline`, `message` and `stop` are called on the loop."""
 
-    def __init__(self, client: Client, machine: Machine | None = None) -> None:
-        self._client = client
-        self._loop = client.loop
-        self._log = client.log
-        self._thing = client.config.thing_name
+    def __init__(self, host: Host, machine: Machine | None = None) -> None:
+        self._host = host
+        self._loop = host.loop
+        self._log = host.log
+        self._thing = host.config.thing_name
         self.filters = messages.filters(self._thing)
         self._machine = machine or Machine()
-        self._memory = Memory(client, self._machine)
+        self._memory = Memory(host, self._machine)
         self._worker: Worker | None = None
         self._offer: messages.Offer | None = None
         self._ended: dict[Key, str] = {}
@@ -113,7 +113,7 @@ class JobsFeature:
             return
         self._tokens += 1
         self._asked = f"{self._nonce}-next-{self._tokens}"
-        self._client.publish(messages.start_next_topic(self._thing), messages.start_next_request(self._asked))
+        self._host.publish(messages.start_next_topic(self._thing), messages.start_next_request(self._asked))
         self._loop.arm(_ASK, self._silence.next(), self._ask)
 
     def _ask_later(self, seconds: float) -> None:
@@ -176,7 +176,7 @@ class JobsFeature:
             from dc.jobs.worker import Worker
 
             self._worker = Worker(
-                self._client, self._machine, self._memory, self._nonce, self._execution_ended, self._ask
+                self._host, self._machine, self._memory, self._nonce, self._execution_ended, self._ask
             )
         self._worker.take(offer, snapshot, self._online)
 

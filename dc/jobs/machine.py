@@ -11,7 +11,7 @@ from dc.jobs.journal import Disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.client import Client
+    from dc.client import Host
     from dc.jobs.run.runner import Runner
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -45,11 +45,11 @@ class Machine:
 
         return end(marks, grace)
 
-    def runner(self, client: Client) -> Runner:
+    def runner(self, host: Host) -> Runner:
         """What starts processes; loaded with the first step."""
         from dc.jobs.run.handlers import Handlers
         from dc.jobs.run.runner import Runner
 
-        config = client.config
+        config = host.config
         handlers = Handlers(config.handler_directory, os.environ)
-        return Runner(client.loop, client.log, handlers, config.jobs_output_grace)
+        return Runner(host.loop, host.log, handlers, config.jobs_output_grace)

@@ -11,7 +11,7 @@ from dc.jobs.journal import Journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.client import Client
+    from dc.client import Host
     from dc.jobs.core.messages import Offer
     from dc.jobs.core.snapshot import Snapshot
     from dc.jobs.machine import Machine
@@ -22,12 +22,12 @@ PART = "jobs"
 class Memory:
     """`boot`: the kernel's name for this boot. `journal`: what a restart needs is written there."""
 
-    def __init__(self, client: Client, machine: Machine) -> None:
-        self._log = client.log
-        self._thing = client.config.thing_name
-        self._grace = client.config.jobs_stop_grace
+    def __init__(self, host: Host, machine: Machine) -> None:
+        self._log = host.log
+        self._thing = host.config.thing_name
+        self._grace = host.config.jobs_stop_grace
         self._machine = machine
-        self.journal = Journal(client.config.state_dir, machine.disk, client.log)
+        self.journal = Journal(host.config.state_dir, machine.disk, host.log)
         self.boot = machine.boot_id()
 
     def recall(self) -> Snapshot:
@@ -42,17 +42,15 @@ class Memory:
         """Whether `snapshot` was made since the board was started. Where the kernel can't tell, it was."""
         return snapshot.get("boot") == self.boot
 
-    def begin(self, offer: Offer, snapshot: Snapshot) -> Snapshot:
+    def begun(self, offer: Offer, snapshot: Snapshot, kept: bool) -> Snapshot:
         """What was begun of the offered execution before a restart: `snapshot`, which the journal held of it; or what
-        the cloud was told, if that is further on and the journal was lost, or can't be written, or could not then."""
+        the cloud was told, if that is further on and the journal was lost, or can't be written (`kept`), or could not
+        when the cloud was told."""
         from dc.jobs.core.details import JOURNAL, RESUME  # an idle agent does without that module
 
-        doubtful = self.journal.blank or JOURNAL in offer.details
-        kept = self.journal.write(snapshot, sync=False)  # a journal that can't be written shows now
-        told = offer.details.get(RESUME)
-        if not told or (kept and not doubtful):
+        if kept and not self.journal.blank and JOURNAL not in offer.details:
             return snapshot
-        known = further(snapshot, told)
+        known = further(snapshot, offer.details[RESUME])
         if known is not snapshot:  # recall did not know of it
             self.end_strays(offer.job_id, offer.number)
         return known

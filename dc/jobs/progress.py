@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from dc.jobs.core.details import OUTPUT, OWN_KEYS, clean, is_key, last_units
+from dc.jobs.core.details import OWN_KEYS, clean, is_key
 from dc.jobs.core.effects import PROGRESS_TIMER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dc.jobs.run.runner import Runner
     from dc.loop import Loop
 
 SECONDS = 30.0
@@ -23,9 +22,8 @@ _TIMER = f"jobs-{PROGRESS_TIMER}"  # the worker disarms it, as all timers of an 
 class Progress:
     """Calls `show(pairs)` when it is time for an update with these statusDetails."""
 
-    def __init__(self, loop: Loop, runner: Runner, show: Callable[[dict[str, str]], None]) -> None:
+    def __init__(self, loop: Loop, show: Callable[[dict[str, str]], None]) -> None:
         self._loop = loop
-        self._runner = runner
         self._show = show
         self._pairs: dict[str, str] = {}  # what the handler told
         self._unfinished = b""  # line of the handler
@@ -54,8 +52,4 @@ class Progress:
     def _due(self) -> None:
         self._shown = self._loop.now()
         self._loop.arm(_TIMER, SECONDS, self._due)
-        pairs = dict(self._pairs)
-        line = clean(self._runner.last_line().decode("utf-8", "replace"))
-        if line.strip():
-            pairs[OUTPUT] = last_units(line)
-        self._show(pairs)
+        self._show(dict(self._pairs))

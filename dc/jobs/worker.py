@@ -10,7 +10,7 @@ from __future__ import annotations
 from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import messages
-from dc.jobs.core.details import IN_PROGRESS, JOURNAL, RESUME, clean, last_units
+from dc.jobs.core.details import IN_PROGRESS, JOURNAL, OUTPUT, RESUME, clean, last_units
 from dc.jobs.core.document import DocumentError, parse, unmet_condition
 from dc.jobs.core.execution import Execution
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dc.client import Client
+    from dc.client import Host
     from dc.jobs.core.key import Key
     from dc.jobs.core.snapshot import Snapshot
     from dc.jobs.machine import Machine
@@ -42,17 +42,17 @@ class Worker:
 
     def __init__(
         self,
-        client: Client,
+        host: Host,
         machine: Machine,
         memory: Memory,
         nonce: str,
         ended: Callable[[Key, str], None],
         ask: Callable[[], None],
     ) -> None:
-        config = client.config
-        self._client = client
-        self._loop = client.loop
-        self._log = client.log
+        config = host.config
+        self._host = host
+        self._loop = host.loop
+        self._log = host.log
         self._config = config
         self._machine = machine
         self._memory = memory
@@ -60,7 +60,8 @@ class Worker:
         self._nonce = nonce
         self._ended = ended
         self._ask = ask
-        self._steps: tuple[Runner, Progress] | None = None
+        self._runner: Runner | None = None
+        self._progress: Progress | None = None
         self.current: Execution | None = None
         self._serial = 0  # goes on from one execution to the next, so that no token comes twice
 
@@ -69,7 +70,8 @@ class Worker:
     def take(self, offer: messages.Offer, snapshot: Snapshot, online: bool) -> None:
         """Begin with `offer`; `snapshot` is what the journal held of it before a restart, {} if nothing."""
         self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
-        begun = self._memory.begin(offer, snapshot)
+        kept = self._journal.write(snapshot, sync=False)  # a journal that can't be written shows now
+        begun = self._memory.begun(offer, snapshot, kept) if RESUME in offer.details else snapshot
         document, refusal = None, None
         try:
             document = parse(offer.document)
@@ -79,17 +81,8 @@ class Worker:
                 refusal = unmet_condition(document, gather(self._config.thing_name))
         except DocumentError as error:
             refusal = error
-        e = self.current = Execution(
-            offer.job_id,
-            offer.number,
-            offer.version,
-            document,
-            queued_at=offer.queued_at,
-            seconds_left=offer.seconds_left,
-            online=online,
-            serial=self._serial,
-            boot=self._memory.boot,
-            rules=self._config,
+        self.current = Execution(
+            offer, document, self._config, online=online, serial=self._serial, boot=self._memory.boot
         )
         if refusal is not None:
             self._log.error(PART, f"job {offer.job_id} is rejected: {refusal}")
@@ -163,38 +156,35 @@ class Worker:
         except ev.NoTransition as error:
             self._log.error(PART, f"{error} (job {e.job_id}); the event is ignored, please report this")
             return
-        if self._log.verbose and e.state != before:
-            self._log.debug(PART, f"{e.job_id} #{e.number}: {before} -> {e.state}")
+        if self._log.verbose:
+            self._log.debug(PART, f"{e.job_id} #{e.number}: {type(event).__name__}: {before} -> {e.state}")
         for effect in effects:
             if isinstance(effect, fx.Disarm):
                 self._loop.disarm(f"jobs-{effect.timer}")
-            elif isinstance(effect, fx.Prepare):
+            elif isinstance(effect, fx.Arm):
+                seconds = self._machine.jittered(effect.seconds) if effect.jitter else effect.seconds
+                self._loop.arm(f"jobs-{effect.timer}", seconds, self.happen, effect.event)
+            elif isinstance(effect, (fx.Persist, fx.Prepare)):
                 kept = self._journal.write(e.snapshot())
-                effects += e.handle(ev.Kept() if kept else ev.Unkept())  # they are performed after all others
+                if isinstance(effect, fx.Prepare):
+                    effects += e.handle(ev.Kept() if kept else ev.Unkept())  # performed after what is left
             else:
                 self._perform(e, effect)
             if self.performed is not None:
                 self.performed(effect)
 
     def _perform(
-        self,
-        e: Execution,
-        effect: fx.Send | fx.Arm | fx.Run | fx.Persist | fx.EndStrays | fx.Kill | fx.AskNext | fx.Note | fx.End,
+        self, e: Execution, effect: fx.Send | fx.Run | fx.EndStrays | fx.Kill | fx.AskNext | fx.Note | fx.End
     ) -> None:
         if isinstance(effect, fx.Send):
             self._send(e, effect)
-        elif isinstance(effect, fx.Arm):
-            seconds = self._machine.jittered(effect.seconds) if effect.jitter else effect.seconds
-            self._loop.arm(f"jobs-{effect.timer}", seconds, lambda: self.happen(effect.event))
         elif isinstance(effect, fx.Run):
             self._run(e, effect)
-        elif isinstance(effect, fx.Persist):
-            self._journal.write(e.snapshot())
         elif isinstance(effect, fx.EndStrays):
             self._memory.end_strays(e.job_id, e.number)
         elif isinstance(effect, fx.Kill):
-            if self._steps is not None:
-                self._steps[0].kill(KILL_GRACE_AT_STOP if effect.hurry else self._config.jobs_stop_grace)
+            if self._runner is not None:
+                self._runner.kill(KILL_GRACE_AT_STOP if effect.hurry else self._config.jobs_stop_grace)
         elif isinstance(effect, fx.AskNext):
             self._ask()
         elif isinstance(effect, fx.Note):
@@ -211,7 +201,7 @@ class Worker:
         timeout = self._config.jobs_step_timeout if effect.status == IN_PROGRESS else 0
         token = f"{self._nonce}-{effect.serial}"
         payload = messages.update_request(effect.status, pairs, effect.version, e.number, token, timeout)
-        self._client.publish(messages.update_topic(self._config.thing_name, e.job_id), payload)
+        self._host.publish(messages.update_topic(self._config.thing_name, e.job_id), payload)
 
     def _run(self, e: Execution, effect: fx.Run) -> None:
         variables = dict(zip(VARIABLES, (self._config.thing_name, e.job_id, str(e.number)), strict=True))
@@ -219,17 +209,21 @@ class Worker:
         variables["AWS_IOT_JOB_ATTEMPT"] = str(effect.attempt)
         variables["AWS_IOT_JOB_STEP_NAME"] = effect.action.name
         variables["AWS_IOT_JOB_REBOOTED"] = "true" if effect.rebooted else "false"
-        runner, progress = self._steps or self._made_steps()
-        progress.begin()
-        runner.run(effect.action, variables)
+        if self._progress is None:
+            self._progress = Progress(self._loop, self._show_progress)
+        self._progress.begin()
+        if self._runner is None:
+            self._runner = self._machine.runner(self._host)
+            self._runner.ended = self.happen
+            self._runner.told = self._progress.told
+        self._runner.run(effect.action, variables)
 
-    def _made_steps(self) -> tuple[Runner, Progress]:
-        runner = self._machine.runner(self._client)
-        progress = Progress(self._loop, runner, lambda pairs: self.happen(ev.Progress(pairs)))
-        runner.ended = self.happen
-        runner.told = progress.told
-        self._steps = runner, progress
-        return self._steps
+    def _show_progress(self, pairs: dict[str, str]) -> None:
+        if self._runner is not None:
+            line = clean(self._runner.last_line().decode("utf-8", "replace"))
+            if line.strip():
+                pairs[OUTPUT] = last_units(line)
+            self.happen(ev.Progress(pairs))
 
     def _end(self, e: Execution, effect: fx.End) -> None:
         for timer in fx.TIMERS:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from dc.config.model import SETTINGS, Config
 from dc.log import Log
@@ -16,11 +17,11 @@ class TimerLoop(Loop):
 
     def __init__(self) -> None:
         self._order = 0
-        self._deadlines: dict[Hashable, tuple[float, int, Callable[[], None]]] = {}
+        self._deadlines: dict[Hashable, tuple[float, int, Callable[..., None], tuple[object, ...]]] = {}
 
-    def arm(self, name: Hashable, seconds: float, callback: Callable[[], None]) -> None:
+    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> None:
         self._order += 1
-        self._deadlines[name] = (self.now() + seconds, self._order, callback)
+        self._deadlines[name] = (self.now() + seconds, self._order, callback, arguments)
 
     def disarm(self, name: Hashable) -> None:
         self._deadlines.pop(name, None)
@@ -28,16 +29,16 @@ class TimerLoop(Loop):
     @property
     def armed(self) -> dict[Hashable, float]:
         """The deadlines by name, in seconds from now."""
-        return {name: when - self.now() for name, (when, _, _) in self._deadlines.items()}
+        return {name: deadline[0] - self.now() for name, deadline in self._deadlines.items()}
 
     def next_deadline(self) -> float | None:
-        return min(when for when, _, _ in self._deadlines.values()) if self._deadlines else None
+        return min(deadline[0] for deadline in self._deadlines.values()) if self._deadlines else None
 
     def take_deadline(self) -> tuple[float, Callable[[], None]]:
         """The next one, and no longer armed; of two at the same moment, the one armed first."""
         name = min(self._deadlines, key=lambda each: self._deadlines[each][:2])
-        when, _, callback = self._deadlines.pop(name)
-        return when, callback
+        when, _, callback, arguments = self._deadlines.pop(name)
+        return when, partial(callback, *arguments)
 
 
 class FakeLoop(TimerLoop):

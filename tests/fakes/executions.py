@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
-from dc.jobs.core import events as fx
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
+from dc.jobs.core import update
 from dc.jobs.core.document import Document, parse
 from dc.jobs.core.execution import Execution
+from dc.jobs.core.messages import NOTIFY_NEXT, Offer
 from dc.jobs.core.outcome import StepResult
 from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
 from dc.jobs.core.tail import Tail
 from tests.fakes import documents
 
-EVENTS = tuple(sorted(name for name, value in vars(fx).items() if name.isupper() and value == name))
+EVENTS = (
+    *(kind for kind in vars(ev).values() if isinstance(kind, type) and not issubclass(kind, Exception)),
+    StepResult,
+)
 STATES = (OFFERED, CLAIMING, RUNNING, STOPPING, REPORTING, ENDED)
+UPDATE_STATES = (update.QUIET, update.SENT, update.PAUSED, update.ASKED, update.OFFLINE)
 TERMINAL = ("SUCCEEDED", "FAILED", "REJECTED")
 
 
@@ -55,44 +62,68 @@ RESULTS = (
 )
 
 
-def offered(document: Document = OPERATION, version: int = 1, online: bool = True) -> Execution:
-    return Execution("run-foo", 1, version, document, queued_at=1700000000, online=online)
+class Rules:
+    """As `state.Rules`, with the defaults."""
+
+    def __init__(self, on_interrupted: str = "rerun", max_attempts: int = 3) -> None:
+        self.jobs_on_interrupted = on_interrupted
+        self.jobs_max_attempts = max_attempts
+        self.jobs_max_run_seconds = 0.0
+        self.jobs_step_timeout = 0
+
+
+def offer(version: int = 1) -> Offer:
+    return Offer(NOTIFY_NEXT, "", "run-foo", 1, version, "QUEUED", None, 1700000000)
+
+
+def offered(
+    document: Document = OPERATION, version: int = 1, online: bool = True, rules: Rules | None = None
+) -> Execution:
+    return Execution(offer(version), document, rules or Rules(), online=online)
+
+
+def happen(e: Execution, event: ev.Event, kept: bool = True) -> list[fx.Effect]:
+    """`event`, and what follows at once: a journal that works (or not: `kept`) answers `Prepare`."""
+    effects = e.handle(event)
+    if has(effects, fx.Prepare):
+        effects += e.handle(ev.Kept() if kept else ev.Unkept())
+    return effects
 
 
 def claiming(document: Document = OPERATION, version: int = 1) -> Execution:
     made = offered(document, version)
-    made.handle(fx.BEGIN)
+    happen(made, ev.Begin())
     return made
 
 
 def running(document: Document = OPERATION, version: int = 1) -> Execution:
     made = claiming(document, version)
-    made.handle(fx.ACCEPTED)
+    happen(made, ev.Accepted())
     return made
 
 
 def reporting(document: Document = OPERATION, version: int = 1, result: StepResult | None = None) -> Execution:
     made = running(document, version)
-    made.handle(fx.STEP_ENDED, result or ended(1, err="bad\n"))
+    happen(made, result or ended(1, err="bad\n"))
     assert made.state == REPORTING
     return made
 
 
-def sends(effects: list[object]) -> list[fx.Send]:
+def sends(effects: list[fx.Effect]) -> list[fx.Send]:
     return [effect for effect in effects if isinstance(effect, fx.Send)]
 
 
-def runs(effects: list[object]) -> list[fx.Run]:
+def runs(effects: list[fx.Effect]) -> list[fx.Run]:
     return [effect for effect in effects if isinstance(effect, fx.Run)]
 
 
-def notes(effects: list[object]) -> list[str]:
+def notes(effects: list[fx.Effect]) -> list[str]:
     return [effect.text for effect in effects if isinstance(effect, fx.Note)]
 
 
-def outcomes(effects: list[object]) -> list[str]:
+def outcomes(effects: list[fx.Effect]) -> list[str]:
     return [effect.outcome for effect in effects if isinstance(effect, fx.End)]
 
 
-def has(effects: list[object], kind: type) -> bool:
+def has(effects: list[fx.Effect], kind: type) -> bool:
     return any(isinstance(effect, kind) for effect in effects)

@@ -22,6 +22,7 @@ from tests.system.harness.handlers import Handlers
 from tests.system.harness.idle import Idle
 from tests.system.harness.rig import QUICK_RECONNECT, Rig
 from tests.system.harness.skips import EMULATED, NO_REEXEC, SOURCE_ONLY
+from toolchains.agent import MissingTarget, agent_command, binary, is_emulated
 
 # Seconds that a minute of a job timer lasts in the shared cloud.
 MINUTE = 2.0

@@ -28,10 +28,10 @@ from tests.system.harness.rootfs import (
     give,
     install,
 )
+from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
 from toolchains.agent import is_emulated
 from toolchains.base import ROOT
 from toolchains.target import Target
-from tests.system.harness.skips import BINARY_ONLY, EMULATOR_NEEDS, needs_root
 
 NOBODY_KNOWS = 54321  # a user without an entry in any passwd file
 MIB = 1 << 20

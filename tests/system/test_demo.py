@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.jobs import JOBS
-from toolchains.base import ROOT
 from localcloud.waiting import wait_until
 from toolchains.base import ROOT
 

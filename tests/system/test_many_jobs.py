@@ -15,6 +15,7 @@ from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.agent import Agent
 from tests.system.harness.rig import JOB_SECONDS
+from toolchains.agent import is_emulated
 
 EARLY, JOBS, AHEAD = 100, 1000, 20
 SECONDS = 300.0

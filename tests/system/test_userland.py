@@ -22,6 +22,9 @@ from tests.system.harness.contract import contract_errors
 from tests.system.harness.rig import JOB_SECONDS, Rig
 from tests.system.harness.rootfs import RootFs, RootFsAgent, configure, install
 from tests.system.harness.skips import BINARY_ONLY, needs_root
+from toolchains.agent import is_emulated
+from toolchains.base import ROOT
+from toolchains.target import Target
 
 pytestmark = needs_root
 
@@ -63,7 +66,8 @@ def _shown_log(board: Rig, request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_the_shell_and_its_tools_are_of_the_targets_architecture(board: Rig, target: str) -> None:
-    machine, header = MACHINES[target]
+    about = Target.of(target)
+    header = about.elf_machine.to_bytes(2, "little").hex(" ")
     script = "uname -m; readlink -f /bin/sh; od -An -tx1 -j18 -N2 /proc/self/exe; od -An -tx1 -j18 -N2 /bin/sh"
     board.handlers.write("where.sh", script)
     result = board.run(own_handler("where.sh", includeStdOut=True))

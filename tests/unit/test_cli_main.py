@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import dc.client
-from dc import cli, commands, features, stdio
+from dc import commands, features, stdio
 from dc.config import load
 from dc.config.model import SETTINGS
 from dc.version import VERSION

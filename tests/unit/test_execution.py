@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import pytest
 
-from dc.jobs.core import events as fx
-from dc.jobs.core.execution import Execution, NoTransition
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
+from dc.jobs.core.events import NoTransition
+from dc.jobs.core.execution import Execution
+from dc.jobs.core.key import DROPPED, INTERRUPTED, REPORTED, STUCK
+from dc.jobs.core.outcome import StepResult
 from dc.jobs.core.state import ENDED, OFFERED, RUNNING, STOPPING
 from tests.fakes.executions import (
     OPERATION,
     STEPS,
     claiming,
     ended,
+    happen,
     has,
     notes,
     offered,
@@ -28,35 +33,35 @@ from tests.fakes.executions import (
 def begun_before() -> Execution:
     """Claimed anew after a restart in the midst of its first step."""
     e = offered()
-    e.handle(fx.RESUME, fx.Resumption(running().snapshot(), False, True, 3))
+    happen(e, ev.Resume(running().snapshot(), rebooted=False))
     return e
 
 
-def only_send(effects: list[object]) -> fx.Send:
+def only_send(effects: list[fx.Effect]) -> fx.Send:
     (found,) = sends(effects)
     return found
 
 
-def step(e: Execution, result: object) -> list[object]:
-    return e.handle(fx.STEP_ENDED, result)
+def step(e: Execution, result: StepResult) -> list[fx.Effect]:
+    return happen(e, result)
 
 
 def test_nothing_runs_before_in_progress_is_accepted() -> None:
     e = offered(version=4)
-    effects = e.handle(fx.BEGIN)
+    effects = happen(e, ev.Begin())
     claim = only_send(effects)
     assert (claim.status, claim.details, claim.version) == ("IN_PROGRESS", {}, 4)
     assert not runs(effects)
-    effects = e.handle(fx.ACCEPTED)
+    effects = happen(e, ev.Accepted())
     (run,) = runs(effects)
     assert (run.index, run.attempt, run.action) == (0, 1, OPERATION.steps[0])
-    assert e.version == 5
+    assert e.update.version == 5
 
 
 def test_the_run_is_written_down_before_it_begins() -> None:
-    effects = claiming().handle(fx.ACCEPTED)
+    effects = happen(claiming(), ev.Accepted())
     kinds = [type(effect) for effect in effects]
-    assert kinds.index(fx.Persist) < kinds.index(fx.Run)
+    assert kinds.index(fx.Prepare) < kinds.index(fx.Run)
 
 
 def test_a_success_is_reported_with_the_version_after_the_claim() -> None:
@@ -64,8 +69,8 @@ def test_a_success_is_reported_with_the_version_after_the_claim() -> None:
     report = only_send(step(e, ended(0, out="hi\n")))
     assert (report.status, report.version) == ("SUCCEEDED", 5)
     assert report.details == {"reason": "Exited with status: 0"}  # stdout was not asked for
-    effects = e.handle(fx.ACCEPTED)
-    assert (e.state, outcomes(effects)) == (ENDED, [fx.REPORTED])
+    effects = happen(e, ev.Accepted())
+    assert (e.state, outcomes(effects)) == (ENDED, [REPORTED])
 
 
 def test_a_failure_is_reported_as_on_the_seed_page() -> None:
@@ -120,16 +125,16 @@ def test_a_step_whose_failure_is_to_be_ignored_is_followed_by_the_next() -> None
 
 def test_a_document_that_can_not_work_is_rejected_and_never_run() -> None:
     e = offered()
-    report = only_send(e.handle(fx.REFUSE, "Invalid job document: $.operation: must be a string"))
+    report = only_send(happen(e, ev.Refuse("Invalid job document: $.operation: must be a string")))
     assert (report.status, list(report.details)) == ("REJECTED", ["reason"])
-    assert outcomes(e.handle(fx.ACCEPTED)) == [fx.REPORTED]
+    assert outcomes(happen(e, ev.Accepted())) == [REPORTED]
 
 
 def test_silence_is_answered_by_sending_again_under_a_new_name_and_waiting_longer() -> None:
     e = reporting()
-    serials, waits = [e.serial], []
+    serials, waits = [e.update.serial], []
     for _ in range(5):
-        effects = e.handle(fx.RETRY)
+        effects = happen(e, ev.Retry())
         serials.append(only_send(effects).serial)
         waits += [effect.seconds for effect in effects if isinstance(effect, fx.Arm)]
     assert serials == sorted(set(serials))
@@ -140,103 +145,103 @@ def test_a_busy_cloud_gets_growing_random_pauses() -> None:
     e = reporting()
     pauses = []
     for _ in range(8):
-        (arm,) = [effect for effect in e.handle(fx.BUSY) if isinstance(effect, fx.Arm)]
+        (arm,) = [effect for effect in happen(e, ev.Busy()) if isinstance(effect, fx.Arm)]
         assert arm.jitter
         pauses.append(arm.seconds)
-        e.handle(fx.RETRY)
+        happen(e, ev.Retry())
     assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0]
 
 
 def test_offline_nothing_is_sent_and_online_it_is_sent_at_once() -> None:
     e = running()
-    e.handle(fx.OFFLINE)
+    happen(e, ev.Offline())
     assert not sends(step(e, ended()))
-    assert only_send(e.handle(fx.ONLINE)).status == "SUCCEEDED"
+    assert only_send(happen(e, ev.Online())).status == "SUCCEEDED"
 
 
 def test_after_a_reconnect_a_running_execution_asks_whether_it_is_still_wanted() -> None:
     e = running()
-    e.handle(fx.OFFLINE)
-    assert only_send(e.handle(fx.ONLINE)).status == "IN_PROGRESS"
-    effects = e.handle(fx.GONE, "CANCELED")
+    happen(e, ev.Offline())
+    assert only_send(happen(e, ev.Online())).status == "IN_PROGRESS"
+    effects = happen(e, ev.Gone("CANCELED"))
     assert e.state == STOPPING
     assert has(effects, fx.Kill)
     effects = step(e, ended(signal=15))
-    assert (outcomes(effects), sends(effects)) == ([fx.DROPPED], [])
+    assert (outcomes(effects), sends(effects)) == ([DROPPED], [])
 
 
 def test_another_execution_at_the_front_of_the_queue_leads_to_one_question() -> None:
     e = running()
-    assert only_send(e.handle(fx.DOUBT)).status == "IN_PROGRESS"
-    assert not sends(e.handle(fx.DOUBT))
-    assert not sends(e.handle(fx.ACCEPTED))
+    assert only_send(happen(e, ev.Doubt())).status == "IN_PROGRESS"
+    assert not sends(happen(e, ev.Doubt()))
+    assert not sends(happen(e, ev.Accepted()))
     assert e.state == RUNNING
 
 
 def test_a_version_mismatch_after_a_lost_answer_is_our_own_doing() -> None:
     e = reporting(version=4)
-    e.handle(fx.RETRY)
-    again = only_send(e.handle(fx.STALE, 6))
+    happen(e, ev.Retry())
+    again = only_send(happen(e, ev.Stale(6)))
     assert (again.status, again.version) == ("FAILED", 6)
 
 
 def test_a_version_mismatch_out_of_the_blue_is_looked_into_first() -> None:
     e = reporting(version=4)
-    effects = e.handle(fx.STALE, 9)
-    assert has(effects, fx.Resync)
+    effects = happen(e, ev.Stale(9))
+    assert has(effects, fx.AskNext)
     assert not sends(effects)
-    assert only_send(e.handle(fx.REDELIVERED, 9)).version == 9
+    assert only_send(happen(e, ev.Redelivered(9))).version == 9
 
 
 def test_an_execution_that_somebody_else_ended_is_dropped() -> None:
     e = reporting(version=4)
-    e.handle(fx.STALE, 9)
-    assert outcomes(e.handle(fx.ABSENT)) == [fx.STUCK]
+    happen(e, ev.Stale(9))
+    assert outcomes(happen(e, ev.Absent())) == [STUCK]
 
 
 def test_a_claim_that_is_not_ours_to_make_may_be_made_later_but_not_what_was_begun() -> None:
-    for e, outcome in ((claiming(), fx.DROPPED), (begun_before(), fx.STUCK)):
-        e.handle(fx.STALE, 9)
-        assert outcomes(e.handle(fx.ABSENT)) == [outcome]
+    for e, outcome in ((claiming(), DROPPED), (begun_before(), STUCK)):
+        happen(e, ev.Stale(9))
+        assert outcomes(happen(e, ev.Absent())) == [outcome]
 
 
 def test_a_report_that_counted_but_whose_answer_was_lost_is_reported() -> None:
     e = reporting()
-    e.handle(fx.RETRY)
-    assert outcomes(e.handle(fx.GONE, "FAILED")) == [fx.REPORTED]
+    happen(e, ev.Retry())
+    assert outcomes(happen(e, ev.Gone("FAILED"))) == [REPORTED]
 
 
 @pytest.mark.parametrize("status", ["", "CANCELED", "TIMED_OUT", "SUCCEEDED"])
 def test_a_report_about_an_execution_the_cloud_ended_is_dropped(status: str) -> None:
-    assert outcomes(reporting().handle(fx.GONE, status)) == [fx.DROPPED]
+    assert outcomes(happen(reporting(), ev.Gone(status))) == [DROPPED]
 
 
 def test_details_that_are_refused_are_sent_flat_then_not_at_all() -> None:
     e = reporting(result=ended(1, err="a\nb\n"))
-    assert only_send(e.handle(fx.UNFIT, "m")).details == {"reason": "Exited with status: 1", "stderr": "a b "}
-    last = only_send(e.handle(fx.UNFIT, "m"))
+    assert only_send(happen(e, ev.Unfit("m"))).details == {"reason": "Exited with status: 1", "stderr": "a b "}
+    last = only_send(happen(e, ev.Unfit("m")))
     assert (last.status, last.details) == ("FAILED", {})
-    assert outcomes(e.handle(fx.UNFIT, "m")) == [fx.STUCK]
+    assert outcomes(happen(e, ev.Unfit("m"))) == [STUCK]
 
 
 def test_an_overdue_step_is_killed_and_reported_failed_with_what_it_printed() -> None:
     e = running()
-    assert has(e.handle(fx.OVERDUE, "Timed out: 9 s"), fx.Kill)
+    assert has(happen(e, ev.Overdue("Timed out: 9 s")), fx.Kill)
     report = only_send(step(e, ended(signal=15, err="half\n")))
     assert (report.status, report.details) == ("FAILED", {"reason": "Timed out: 9 s", "stderr": "half\n"})
 
 
 def test_a_cancel_while_an_overdue_step_dies_leaves_nothing_to_report() -> None:
     e = running()
-    e.handle(fx.OVERDUE, "Timed out: 9 s")
-    e.handle(fx.GONE, "CANCELED")
+    happen(e, ev.Overdue("Timed out: 9 s"))
+    happen(e, ev.Gone("CANCELED"))
     effects = step(e, ended(signal=15))
-    assert (outcomes(effects), sends(effects)) == ([fx.DROPPED], [])
+    assert (outcomes(effects), sends(effects)) == ([DROPPED], [])
 
 
 def test_a_step_timeout_is_armed_with_the_step_and_disarmed_with_its_end() -> None:
     e = claiming(STEPS)
-    armed = [effect for effect in e.handle(fx.ACCEPTED) if isinstance(effect, fx.Arm)]
+    armed = [effect for effect in happen(e, ev.Accepted()) if isinstance(effect, fx.Arm)]
     assert [(arm.timer, arm.seconds) for arm in armed] == [(fx.STEP_TIMER, 5)]
     effects = step(e, ended())
     assert [effect.timer for effect in effects if isinstance(effect, fx.Disarm)] == [fx.STEP_TIMER]
@@ -245,46 +250,46 @@ def test_a_step_timeout_is_armed_with_the_step_and_disarmed_with_its_end() -> No
 
 def test_a_stop_lets_the_step_end_and_its_failure_is_its_own() -> None:
     e = running()
-    assert e.handle(fx.STOP) == []
+    assert happen(e, ev.Stop()) == []
     assert only_send(step(e, ended(1))).status == "FAILED"
 
 
 def test_a_stop_between_steps_leaves_the_rest_for_the_next_start() -> None:
     e = running(STEPS)
-    e.handle(fx.STOP)
+    happen(e, ev.Stop())
     effects = step(e, ended())
-    assert (runs(effects), sends(effects), outcomes(effects)) == ([], [], [fx.INTERRUPTED])
+    assert (runs(effects), sends(effects), outcomes(effects)) == ([], [], [INTERRUPTED])
     assert has(effects, fx.Persist)
 
 
 def test_a_step_that_the_shutdown_killed_is_interrupted_and_not_failed() -> None:
     e = running()
-    e.handle(fx.STOP)
+    happen(e, ev.Stop())
     effects = step(e, ended(signal=15))
-    assert (sends(effects), outcomes(effects)) == ([], [fx.INTERRUPTED])
+    assert (sends(effects), outcomes(effects)) == ([], [INTERRUPTED])
 
 
 def test_a_step_that_outlives_the_grace_is_killed_and_stays_in_progress_in_the_cloud() -> None:
     e = running()
-    e.handle(fx.STOP)
-    assert has(e.handle(fx.CUT_OFF), fx.Kill)
+    happen(e, ev.Stop())
+    assert has(happen(e, ev.CutOff()), fx.Kill)
     effects = step(e, ended(signal=9))
-    assert (sends(effects), outcomes(effects)) == ([], [fx.INTERRUPTED])
+    assert (sends(effects), outcomes(effects)) == ([], [INTERRUPTED])
 
 
 def test_a_claim_that_is_not_answered_yet_is_given_up_at_a_stop() -> None:
-    assert outcomes(claiming().handle(fx.STOP)) == [fx.INTERRUPTED]
+    assert outcomes(happen(claiming(), ev.Stop())) == [INTERRUPTED]
 
 
 @pytest.mark.parametrize("status", ["CANCELED", ""])
 def test_a_claim_that_comes_too_late_runs_nothing(status: str) -> None:
-    effects = claiming().handle(fx.GONE, status)
-    assert (runs(effects), outcomes(effects)) == ([], [fx.DROPPED])
+    effects = happen(claiming(), ev.Gone(status))
+    assert (runs(effects), outcomes(effects)) == ([], [DROPPED])
     assert status in notes(effects)[0] if status else "deleted" in notes(effects)[0]
 
 
 def test_an_event_that_can_not_be_is_an_error_and_changes_nothing() -> None:
     e = offered()
-    with pytest.raises(NoTransition, match="event ACCEPTED came in state OFFERED"):
-        e.handle(fx.ACCEPTED)
-    assert (e.state, e.serial, e.version) == (OFFERED, 0, 1)
+    with pytest.raises(NoTransition, match="event Accepted came in state OFFERED"):
+        happen(e, ev.Accepted())
+    assert (e.state, e.update.serial, e.update.version) == (OFFERED, 0, 1)

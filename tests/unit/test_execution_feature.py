@@ -4,51 +4,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from types import SimpleNamespace
-from typing import Any
-
 import orjson
 import pytest
 
-from dc.config.model import SETTINGS, Config
 from dc.jobs.core import messages
 from dc.jobs.feature import JobsFeature
+from tests.fakes.clock import defaults
+from tests.fakes.machine import FakeHost, FakeMachine
 
 THING = "board-7"
 PREFIX = f"$aws/things/{THING}/jobs/"
 
 
 class Bench:
-    """A feature whose client notes what is published, whose timers fire by hand, and whose journal is empty."""
+    """A feature whose timers fire by hand, and whose journal is empty."""
 
     def __init__(self) -> None:
-        config = Config({setting.name: setting.default for setting in SETTINGS}, {})
-        config.thing_name, config.handler_directory = THING, "/nonexistent/jobs"
-        self.config = config
-        self.published: list[tuple[str, dict[str, Any]]] = []
-        self.timers: dict[Hashable, tuple[float, Callable[[], None]]] = {}
-        self.lines: list[str] = []
-        loop = SimpleNamespace(
-            arm=lambda name, seconds, callback: self.timers.__setitem__(name, (seconds, callback)),
-            disarm=lambda name: self.timers.pop(name, None),
-            now=lambda: 0.0,
-        )
-        log = SimpleNamespace(
-            **dict.fromkeys(("debug", "info", "warn", "error"), lambda part, text: self.lines.append(text))
-        )
-        log.write = lambda level, part, text: self.lines.append(text)
-        journal = SimpleNamespace(degraded="", blank=False, load=dict, write=lambda record, sync=True: True)
-        runner = SimpleNamespace(
-            started=False, run=lambda action, job: None, last_line=lambda: b"", kill=lambda grace: None
-        )
-        client = SimpleNamespace(config=config, loop=loop, log=log, publish=self._publish)
-        # A stand-in each for what the feature is given; it uses nothing else of them.
-        made: Any = JobsFeature
-        self.feature: JobsFeature = made(client, runner, journal)
+        self.config = defaults(handler_directory="/nonexistent/jobs")
+        self.config.thing_name = THING
+        self.host = FakeHost(self.config)
+        self.published = self.host.published
+        self.feature = JobsFeature(self.host, FakeMachine())
 
-    def _publish(self, topic: str, payload: bytes) -> None:
-        self.published.append((topic, orjson.loads(payload)))
+    @property
+    def lines(self) -> list[str]:
+        return [text for _, text in self.host.log.lines]
 
     def receive(self, topic: str, body: dict[str, object]) -> None:
         self.feature.message(PREFIX + topic, orjson.dumps(body))
@@ -57,10 +37,14 @@ class Bench:
         """The tokens of the start-next requests so far."""
         return [body["clientToken"] for topic, body in self.published if topic == messages.start_next_topic(THING)]
 
-    def fire(self, name: Hashable) -> float:
+    def armed(self, name: str) -> float | None:
+        """In how many seconds a timer fires; None: it is not armed."""
+        return self.host.loop.armed.get(name)
+
+    def fire(self, name: str) -> float:
         """Let a timer fire; the seconds it was armed for."""
-        seconds, callback = self.timers.pop(name)
-        callback()
+        seconds = self.host.loop.armed[name]
+        self.host.loop.pass_time(seconds)
         return seconds
 
     def offer(self, job: str = "run-foo") -> None:
@@ -94,7 +78,7 @@ def test_silence_is_answered_by_asking_again_with_longer_waits(bench: Bench) -> 
 
 def test_an_empty_queue_is_looked_at_again_within_some_hour(bench: Bench) -> None:
     bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
-    assert 2700 <= bench.timers["jobs-ask"][0] <= 4500
+    assert 2700 <= (bench.armed("jobs-ask") or 0) <= 4500
 
 
 def test_an_offer_is_claimed_and_the_next_one_waits_for_its_end(bench: Bench) -> None:
@@ -175,4 +159,4 @@ def test_a_timer_that_each_update_starts_anew_is_no_deadline(
     bench.receive("notify-next", {"execution": {**execution, "approximateSecondsBeforeTimedOut": left}})
     bench.answer("accepted")
     assert bench.published[-1][1]["stepTimeoutInMinutes"] == 10
-    assert (("jobs", "job") in bench.timers) == deadline
+    assert (bench.armed("jobs-job") is not None) == deadline

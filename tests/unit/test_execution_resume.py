@@ -4,19 +4,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from dc import jsonlib
-from dc.jobs.core import events as fx
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
 from dc.jobs.core.document import Document, parse
 from dc.jobs.core.execution import Execution
-from dc.jobs.core.state import CLAIMING, REPORTING, recorded_key
+from dc.jobs.core.key import REPORTED
+from dc.jobs.core.snapshot import key_of
+from dc.jobs.core.state import CLAIMING, REPORTING
 from tests.fakes.executions import (
     OPERATION,
     REBOOT,
     STEPS,
+    Rules,
     command,
     ended,
+    happen,
     has,
     offered,
     outcomes,
@@ -26,26 +33,28 @@ from tests.fakes.executions import (
     sends,
 )
 
+if TYPE_CHECKING:
+    from dc.jobs.core.snapshot import Snapshot
 
-def written(e: Execution) -> dict[str, object]:
+
+def written(e: Execution) -> Snapshot:
     """The snapshot as the journal gives it back."""
-    record = jsonlib.loads(jsonlib.dumps(e.snapshot()))
-    assert isinstance(record, dict)
+    record: Snapshot = jsonlib.loads(jsonlib.dumps(e.snapshot()))
     return record
 
 
 def resumed(
-    record: dict[str, object], document: Document = OPERATION, rebooted: bool = False, rerun: bool = True, most: int = 3
-) -> tuple[Execution, list[object]]:
-    e = offered(document, version=7)
-    return e, e.handle(fx.RESUME, fx.Resumption(record, rebooted, rerun, most))
+    record: Snapshot, document: Document = OPERATION, rebooted: bool = False, rerun: bool = True, most: int = 3
+) -> tuple[Execution, list[fx.Effect]]:
+    e = offered(document, version=7, rules=Rules("rerun" if rerun else "fail", most))
+    return e, happen(e, ev.Resume(record, rebooted))
 
 
 def test_the_record_names_the_execution_it_is_about() -> None:
     e = running()
-    assert recorded_key(written(e)) == e.key()
-    assert recorded_key({}) is None
-    assert recorded_key({"job": 7}) is None
+    assert key_of(written(e)) == e.key
+    assert key_of({}) is None
+    assert key_of(cast("Snapshot", {"job": 7})) is None
 
 
 def test_a_report_that_may_have_been_sent_is_sent_again_and_nothing_is_run() -> None:
@@ -54,36 +63,36 @@ def test_a_report_that_may_have_been_sent_is_sent_again_and_nothing_is_run() -> 
     (report,) = sends(effects)
     assert (report.status, report.details) == ("FAILED", {"reason": "Exited with status: 1", "stderr": "bad\n"})
     assert not runs(effects)
-    assert outcomes(e.handle(fx.GONE, "FAILED")) == [fx.REPORTED]
+    assert outcomes(happen(e, ev.Gone("FAILED"))) == [REPORTED]
 
 
 def test_a_claim_comes_before_the_interrupted_step_runs_again() -> None:
     e, effects = resumed(written(running()))
     assert [send.status for send in sends(effects)] == ["IN_PROGRESS"]
     assert not runs(effects)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt, run.rebooted) == (0, 2, False)
 
 
 def test_steps_that_were_done_are_not_run_again_and_their_output_is_kept() -> None:
     before = running(STEPS)
-    before.handle(fx.STEP_ENDED, ended(0, out="one\n"))
+    happen(before, ended(0, out="one\n"))
     e, _ = resumed(written(before), STEPS)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt) == (1, 2)
     for _ in range(2):
-        e.handle(fx.STEP_ENDED, ended(0, out="more\n"))
-    (report,) = sends(e.handle(fx.STEP_ENDED, ended(0, out="last\n")))
+        happen(e, ended(0, out="more\n"))
+    (report,) = sends(happen(e, ended(0, out="last\n")))
     assert report.details["stdout"] == "one\nmore\nmore\nlast\n"
 
 
 def test_a_stop_between_steps_goes_on_with_the_next_step_as_its_first_attempt() -> None:
     before = running(STEPS)
-    before.handle(fx.STOP)
-    effects = before.handle(fx.STEP_ENDED, ended())
+    happen(before, ev.Stop())
+    effects = happen(before, ended())
     assert has(effects, fx.Persist)
     e, _ = resumed(written(before), STEPS)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt) == (1, 1)
 
 
@@ -121,7 +130,7 @@ def test_attempts_have_a_bound() -> None:
     for attempt in (2, 3):
         e, _ = resumed(record, most=3)
         assert e.attempt == attempt
-        e.handle(fx.ACCEPTED)
+        happen(e, ev.Accepted())
         record = written(e)
     _, effects = resumed(record, most=3)
     (report,) = sends(effects)
@@ -138,44 +147,44 @@ def test_by_configuration_an_interrupted_step_is_failed_instead() -> None:
 def test_a_step_that_is_a_reboot_is_done_when_the_board_was_rebooted() -> None:
     e, effects = resumed(written(running(REBOOT)), REBOOT, rebooted=True)
     assert [send.status for send in sends(effects)] == ["IN_PROGRESS"]
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt) == (1, 1)
 
 
 def test_a_step_that_is_a_reboot_runs_again_when_the_board_was_not_rebooted() -> None:
     e, _ = resumed(written(running(REBOOT)), REBOOT, rebooted=False)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt) == (0, 2)
 
 
 def test_a_reboot_is_told_to_later_attempts_too() -> None:
     """The agent may have ended after it wrote the second attempt down, and before the handler was started."""
     e, _ = resumed(written(running()), rebooted=True)
-    e.handle(fx.ACCEPTED)
+    happen(e, ev.Accepted())
     e, _ = resumed(written(e), rebooted=False)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.attempt, run.rebooted) == (3, True)
 
 
 def test_a_reboot_in_one_step_is_nothing_to_the_next() -> None:
     e, _ = resumed(written(running(STEPS)), STEPS, rebooted=True)
-    e.handle(fx.ACCEPTED)
-    (run,) = runs(e.handle(fx.STEP_ENDED, ended(0)))
+    happen(e, ev.Accepted())
+    (run,) = runs(happen(e, ended(0)))
     assert (run.index, run.rebooted) == (1, False)
     e, _ = resumed(written(e), STEPS)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.index, run.attempt, run.rebooted) == (1, 2, False)
 
 
 def test_another_step_is_told_that_the_board_was_rebooted() -> None:
     e, _ = resumed(written(running()), rebooted=True)
-    (run,) = runs(e.handle(fx.ACCEPTED))
+    (run,) = runs(happen(e, ev.Accepted()))
     assert (run.attempt, run.rebooted) == (2, True)
 
 
 def test_a_document_that_shrank_meanwhile_is_a_failure() -> None:
     before = running(STEPS)
-    before.handle(fx.STEP_ENDED, ended())
+    happen(before, ended())
     _, effects = resumed(written(before), OPERATION)
     assert [send.status for send in sends(effects)] == ["FAILED"]
 
@@ -183,6 +192,6 @@ def test_a_document_that_shrank_meanwhile_is_a_failure() -> None:
 @pytest.mark.parametrize("value", [None, -1, 1.5, "x", [], {}, 10**6])
 @pytest.mark.parametrize("key", ["step", "attempt", "status", "details", "stdout", "stderr", "running"])
 def test_a_record_with_a_value_of_any_kind_is_survived(key: str, value: object) -> None:
-    e, effects = resumed({**written(running()), key: value})
+    e, effects = resumed(cast("Snapshot", {**written(running()), key: value}))
     assert e.state in (CLAIMING, REPORTING)
     assert len(sends(effects)) == 1

@@ -8,23 +8,28 @@ import errno
 import os
 from binascii import crc32
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.jobs.journal import FILE_NAME, MAX_BYTES, Disk, Journal
+from tests.fakes.clock import KeptLog
 from tests.fakes.examples import examples
 
-FIRST: dict[str, object] = {"job": "job-1", "number": 1, "step": 0, "running": True, "details": {"reason": "née ✓"}}
-SECOND: dict[str, object] = {**FIRST, "step": 1}
+if TYPE_CHECKING:
+    from dc.jobs.core.snapshot import Snapshot
+
+FIRST: Snapshot = {"job": "job-1", "number": 1, "step": 0, "running": True, "details": {"reason": "née ✓"}}
+SECOND: Snapshot = {**FIRST, "step": 1}
 
 
 def journal(folder: Path) -> Journal:
-    return Journal(str(folder))
+    return Journal(str(folder), Disk(), KeptLog())
 
 
-def written(folder: Path, *records: dict[str, object]) -> bytes:
+def written(folder: Path, *records: Snapshot) -> bytes:
     made = journal(folder)
     assert all(made.write(record) for record in records)
     return (folder / FILE_NAME).read_bytes()
@@ -81,12 +86,12 @@ def test_nothing_that_a_file_can_hold_is_an_error(garbage: bytes, behind: bool) 
 
     text = b'{"job":"x"}'
     good = b"\n%08x %s\n" % (crc32(text), text)
-    assert Journal("/nowhere", Memory()).load() == ({"job": "x"} if behind else {})
+    assert Journal("/nowhere", Memory(), KeptLog()).load() == ({"job": "x"} if behind else {})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=40), st.integers(0, 1 << 40), st.booleans())))
 @examples(200)
-def test_every_record_comes_back_as_it_was(record: dict[str, object]) -> None:
+def test_every_record_comes_back_as_it_was(record: Snapshot) -> None:
     class Memory(Disk):
         held = b""
 
@@ -97,8 +102,8 @@ def test_every_record_comes_back_as_it_was(record: dict[str, object]) -> None:
             self.held = data
 
     disk = Memory()
-    assert Journal("/nowhere", disk).write(record)
-    assert Journal("/nowhere", disk).load() == record
+    assert Journal("/nowhere", disk, KeptLog()).write(record)
+    assert Journal("/nowhere", disk, KeptLog()).load() == record
 
 
 def test_the_file_stays_small_over_many_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +178,7 @@ class BadDisk(Disk):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EMFILE])
 def test_a_disk_that_fails_is_told_and_used_again_when_it_works(tmp_path: Path, code: int) -> None:
     disk = BadDisk()
-    made = Journal(str(tmp_path), disk)
+    made = Journal(str(tmp_path), disk, KeptLog())
     assert made.write(FIRST)
     disk.code = code
     assert not made.write(SECOND)
@@ -183,6 +188,17 @@ def test_a_disk_that_fails_is_told_and_used_again_when_it_works(tmp_path: Path, 
     assert made.write(SECOND)
     assert made.degraded == ""
     assert journal(tmp_path).load() == SECOND
+
+
+def test_the_log_says_once_why_a_journal_can_not_be_kept(tmp_path: Path) -> None:
+    disk, log = BadDisk(), KeptLog()
+    made = Journal(str(tmp_path), disk, log)
+    disk.code = errno.ENOSPC
+    for _ in range(3):
+        made.write(FIRST)
+    disk.code = errno.EROFS
+    made.write(FIRST)
+    assert [line[1].rpartition(": ")[2] for line in log.lines] == [os.strerror(errno.ENOSPC), os.strerror(errno.EROFS)]
 
 
 def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_an_answer_to_start_next_is_an_offer() -> None:
     made = offer()
     assert (made.source, made.token, made.status, made.version) == ("start-next", "t", "QUEUED", 3)
     assert (made.document, made.seconds_left) == ({"operation": "echo"}, 59)
-    assert made.key() == ("run-foo", 2, 1700000000)
+    assert made.key == ("run-foo", 2, 1700000000)
 
 
 def test_notify_next_is_an_offer() -> None:
@@ -170,6 +170,6 @@ def test_an_execution_that_is_no_object_is_refused(execution: object) -> None:
 
 
 def test_two_deliveries_of_one_execution_have_one_key_and_a_retry_has_another() -> None:
-    assert offer().key() == offer("notify-next", jobDocument={"operation": "fresh URL"}, versionNumber=9).key()
-    assert offer(executionNumber=3).key() != offer().key()
-    assert offer(queuedAt=1700000001).key() != offer().key()  # deleted and made again under the same name
+    assert offer().key == offer("notify-next", jobDocument={"operation": "fresh URL"}, versionNumber=9).key
+    assert offer(executionNumber=3).key != offer().key
+    assert offer(queuedAt=1700000001).key != offer().key  # deleted and made again under the same name

@@ -42,7 +42,7 @@ def seen(topic: str, payload: bytes) -> None:
     assert isinstance(message, (Offer, Nothing, Accepted, Refused))
     assert isinstance(message.token, str)
     if isinstance(message, Offer):
-        hash(message.key())
+        hash(message.key)
         checked(message.document)
         assert isinstance(message.seconds_left, (int, type(None)))
         messages.update_request("FAILED", {"reason": "r"}, message.version, message.number, "t")

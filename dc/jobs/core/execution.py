@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dc.jobs.core.document import Action
-    from dc.jobs.core.snapshot import Snapshot
 
     Next = tuple[str, list[fx.Effect]]
 
@@ -59,7 +58,7 @@ class Execution(State):
         if state not in targets:
             raise ev.NoTransition(f"event {kind.__name__} led from {self.state} to {state}, against the table")
         self.state = state
-        return effects + more
+        return more if state == ENDED else effects + more  # End disarms all timers
 
     def position(self) -> str:
         """How far it is, for a restart that finds no journal: steps and attempts count from 1."""
@@ -73,25 +72,6 @@ class Execution(State):
             return fx.Send(details.IN_PROGRESS, self.progress, self.position() if self.stage != details.BARE else "")
         return None
 
-    def snapshot(self) -> Snapshot:
-        """For the journal. The document is left out: the cloud sends it again, with presigned URLs that are fresh."""
-        decided = self.state == REPORTING
-        return {
-            "job": self.job_id,
-            "number": self.number,
-            "queued": self.queued_at,
-            "version": self.update.version,
-            "running": self.state in (RUNNING, STOPPING),
-            "step": self.step,
-            "attempt": self.attempt,
-            "rebooted": self.rebooted,
-            "status": self.status if decided else "",
-            "details": self.details,
-            "stdout": "" if decided or not self.stdout.total else details.output(self.stdout),  # it is in the details
-            "stderr": "" if decided or not self.stderr.total else details.output(self.stderr),
-            "boot": self.boot,
-        }
-
 
 def _say(e: Execution, state: str) -> Next:
     """Go to `state`, and send what it calls for."""
@@ -100,7 +80,7 @@ def _say(e: Execution, state: str) -> Next:
 
 
 def _probe(e: Execution) -> list[fx.Effect]:
-    """Ask by an details.IN_PROGRESS update whether the execution is still wanted: there is no "cancelled" message."""
+    """Ask by an IN_PROGRESS update whether the execution is still wanted: there is no "cancelled" message."""
     return e.update.handle(ev.Probe(), e.content)
 
 
@@ -244,12 +224,15 @@ def _step_ended(e: Execution, event: StepResult) -> Next:
     if not good and e.stopping and event.signal is not None:
         # Whatever stops the agent (a reboot, say) usually stops its children too: not the handler's own failure.
         return _end(e, INTERRUPTED)
-    if not good and action.ignore_failure:
-        effects.append(fx.Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
-    elif not good:
+    if good or action.ignore_failure:
+        if not good:
+            effects.append(fx.Note("WARN", f'step "{action.name}" failed and is ignored: {reason}'))
+        state, more = _next_step(e, reason)
+    else:
         extra = {} if action.operation else {details.STEP: action.name}
-        return _after([*effects, *fx.NO_DEADLINES], _decide(e, details.FAILED, _details(e, reason, extra)))
-    return _after(effects, _next_step(e, reason))
+        state, more = _decide(e, details.FAILED, _details(e, reason, extra))
+        effects += fx.NO_DEADLINES
+    return state, effects + more
 
 
 def _collect(e: Execution, result: StepResult) -> None:
@@ -266,7 +249,8 @@ def _next_step(e: Execution, reason: str) -> Next:
     e.attempt = 1
     e.rebooted = False
     if e.step == len(e.actions):
-        return _after([*fx.NO_DEADLINES], _decide(e, details.SUCCEEDED, _details(e, reason)))
+        state, effects = _decide(e, details.SUCCEEDED, _details(e, reason))
+        return state, [*fx.NO_DEADLINES, *effects]
     if e.state == OFFERED:
         return _say(e, CLAIMING)
     if e.stopping:
@@ -276,7 +260,8 @@ def _next_step(e: Execution, reason: str) -> Next:
 
 def _details(e: Execution, reason: str, extra: dict[str, str] | None = None) -> dict[str, str]:
     include = e.document is not None and e.document.include_std_out
-    return details.details(reason, details.output(e.stdout) if include else "", details.output(e.stderr), extra)
+    stdout = details.output(e.stdout) if include and e.stdout.total else ""
+    return details.details(reason, stdout, details.output(e.stderr) if e.stderr.total else "", extra)
 
 
 def _doubt(e: Execution, _: ev.Doubt) -> Next:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dc.jobs.core.details import AS_IS
+from dc.jobs.core.details import AS_IS, output
 from dc.jobs.core.snapshot import number, text
 from dc.jobs.core.tail import Tail
 from dc.jobs.core.update import OFFLINE, Update
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from dc.jobs.core.document import Action, Document
-    from dc.jobs.core.key import Key
+    from dc.jobs.core.messages import Offer
     from dc.jobs.core.snapshot import Snapshot
 
     class Rules(Protocol):
@@ -44,7 +44,6 @@ class State:
     __slots__ = (
         "job_id",
         "number",
-        "queued_at",
         "key",
         "seconds_left",
         "document",
@@ -69,33 +68,27 @@ class State:
 
     def __init__(
         self,
-        job_id: str,
-        number: int,
-        version: int,
+        offer: Offer,
         document: Document | None,
+        rules: Rules,
         *,
-        queued_at: int | float = 0,
-        seconds_left: int | None = None,
         online: bool = True,
         serial: int = 0,
         boot: str = "",
-        rules: Rules,
     ) -> None:
-        """`seconds_left`: until AWS times the execution out, None for never. `serial`: of the last update of the execution
-        before. `boot`: the kernel's name for this boot."""
-        self.job_id = job_id
-        self.number = number
-        self.queued_at = queued_at
-        self.key: Key = (job_id, number, queued_at)
+        """`serial`: of the last update of the execution before. `boot`: the kernel's name for this boot."""
+        self.job_id = offer.job_id
+        self.number = offer.number
+        self.key = offer.key
         self.rules = rules
         # Every update starts the cloud's step timer anew: if an earlier agent's may be what is left, it is no deadline.
-        renewed = version > FIRST_BEGUN and (seconds_left or 0) <= rules.jobs_step_timeout * 60
-        self.seconds_left = None if renewed else seconds_left
+        renewed = offer.version > FIRST_BEGUN and (offer.seconds_left or 0) <= rules.jobs_step_timeout * 60
+        self.seconds_left = None if renewed else offer.seconds_left
         self.document = document
         self.actions: tuple[Action, ...] = document.actions if document else ()
         self.boot = boot
         self.update = Update()
-        self.update.version = version
+        self.update.version = offer.version
         self.update.serial = serial
         if not online:
             self.update.state = OFFLINE
@@ -112,6 +105,25 @@ class State:
         self.stdout = Tail()
         self.stderr = Tail()
         self.progress: dict[str, str] = {}  # what IN_PROGRESS updates show
+
+    def snapshot(self) -> Snapshot:
+        """For the journal. The document is left out: the cloud sends it again, with presigned URLs that are fresh."""
+        decided = self.state == REPORTING
+        return {
+            "job": self.job_id,
+            "number": self.number,
+            "queued": self.key[2],
+            "version": self.update.version,
+            "running": self.state in (RUNNING, STOPPING),
+            "step": self.step,
+            "attempt": self.attempt,
+            "rebooted": self.rebooted,
+            "status": self.status if decided else "",
+            "details": self.details,
+            "stdout": "" if decided or not self.stdout.total else output(self.stdout),  # else it is in the details
+            "stderr": "" if decided or not self.stderr.total else output(self.stderr),
+            "boot": self.boot,
+        }
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take over where `snapshot` was. Values of a wrong type are as if they were missing."""

@@ -57,13 +57,13 @@ class Process:
         self._tails = {"stdout": Tail(), "stderr": Tail()}
         self._status: int | None = None  # as of waitpid
         self._killing = False
+        self._armed = False  # a timer, at least once
         self._dead_tries = 0
 
     def start(self, command: Command) -> str:
         """Start; "" when it runs, else the reason why it can't. `done` is not called then."""
         streams = ("stdout", "stderr", PROGRESS) if command.progress else ("stdout", "stderr")
         reads: list[int] = []
-        readers: list[Callable[[], None]] = []
         given: list[int] = []
         failure = ""
         try:
@@ -71,7 +71,6 @@ class Process:
             for _ in streams:
                 read, write = os.pipe2(os.O_CLOEXEC)
                 reads.append(high(read))
-                readers.append(self._reader(reads[-1]))
                 given.append(high(write))
             self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
             cgroup.enter(self._mark, self.pid)
@@ -83,10 +82,10 @@ class Process:
             os.close(fd)
         if failure:
             return failure
-        for fd, stream, reader in zip(reads, streams, readers, strict=True):
+        for fd, stream in zip(reads, streams, strict=True):
             os.set_blocking(fd, False)
             self._pipes[fd] = stream
-            self._loop.watch(fd, reader)
+            self._loop.watch(fd, self._readable, fd)
         return ""
 
     def last_line(self) -> bytes:
@@ -111,12 +110,10 @@ class Process:
         self._signal_group(_signal.SIGTERM)
         self._signal_strays(_signal.SIGTERM)
         self._signal_group(_signal.SIGCONT)  # a stopped process can't act on SIGTERM
+        self._armed = True
         self._loop.arm("step-kill", grace, self._kill_now)
         if self._status is not None:
             self._kill_now()
-
-    def _reader(self, fd: int) -> Callable[[], None]:
-        return lambda: self._readable(fd)
 
     def _readable(self, fd: int) -> None:
         try:
@@ -155,10 +152,11 @@ class Process:
                 self._kill_now()
             return  # others of the group may still use their grace
         self._reap()
+        for fd in list(self._pipes):
+            self._readable(fd)  # as a rule both are at their end now
         if self._pipes:
+            self._armed = True
             self._loop.arm("step-output", self._output_grace, self._give_up_output)
-        else:
-            self._finish()
 
     def _give_up_output(self) -> None:
         for fd in list(self._pipes):
@@ -174,7 +172,6 @@ class Process:
             if self._exited():
                 self._kill_now()
         elif self._status is not None:
-            self._loop.disarm("step-output")
             self._finish()
 
     def _signal_group(self, number: int) -> bool:
@@ -224,9 +221,8 @@ class Process:
             self._status = -1
 
     def _finish(self) -> None:
-        if self._killing:
-            for timer in ("step-kill", "step-output", "step-dead"):
-                self._loop.disarm(timer)
+        for timer in ("step-kill", "step-output", "step-dead") if self._armed else ():
+            self._loop.disarm(timer)
         cgroup.tidy(self._mark)
         done, self._done = self._done, _already
         tails = self._tails

@@ -10,7 +10,6 @@ import signal
 import subprocess
 
 from localcloud import procfs
-from toolchains.agent import agent_command
 from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 from tests.system.harness.target import agent_environment

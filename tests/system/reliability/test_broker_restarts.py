@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchains.agent import is_emulated
 from tests.system.reliability.job_stream import JobStream
 from tests.system.reliability.own_broker import OwnBroker
+from toolchains.agent import is_emulated
 
 # After each restart the agent waits at least a second, so several brokers are restarted side by side.
 LINES, RESTARTS, RESTARTS_EMULATED = 5, 10, 2

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from toolchains.agent import is_emulated
 from tests.system.reliability.job_stream import JobStream
 from tests.system.reliability.own_broker import OwnBroker
+from toolchains.agent import is_emulated
 
 KILLS, KILLS_EMULATED = 200, 20
 SEED = 20261124

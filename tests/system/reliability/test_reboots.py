@@ -13,7 +13,6 @@ import shutil
 
 import pytest
 
-from toolchains.base import ROOT
 from localcloud.scripted import Ended
 from localcloud.waiting import wait_until
 from tests.fakes.documents import operation, own_handler, run_command, run_handler, steps
@@ -21,6 +20,7 @@ from tests.system.harness.namespaces import other_boot
 from tests.system.harness.rig import JOB_SECONDS
 from tests.system.harness.skips import needs_root
 from tests.system.reliability.own_broker import OwnBroker
+from toolchains.base import ROOT
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
