@@ -11,14 +11,19 @@ from dc.jobs.journal import Disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dc.client import Host
+    from dc.jobs.core.effects import Effect
     from dc.jobs.run.runner import Runner
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Machine:
-    """`disk`: where the journal lies."""
+    """`disk`: where the journal lies. `performed`: called after each effect of an execution, for who wants to look in."""
+
+    performed: Callable[[Effect], None] | None = None
 
     def __init__(self) -> None:
         self.disk = Disk()

@@ -34,7 +34,7 @@ class Progress:
         self._pairs = {}
         self._unfinished = b""
         self._shown = self._loop.now()
-        self._loop.arm(_TIMER, SECONDS, self._due)
+        self._loop.arm(_TIMER, SECONDS, self.due)
 
     def told(self, chunk: bytes) -> None:
         """The handler wrote lines `key=value`, each key as AWS takes it. What does not fit is left out: it is the
@@ -47,9 +47,10 @@ class Progress:
             if equals and known and key not in OWN_KEYS and is_key(key) and value.strip():
                 self._pairs[key] = clean(value)
         if lines:
-            self._loop.arm(_TIMER, max(0.0, self._shown + TOLD_SECONDS - self._loop.now()), self._due)
+            self._loop.arm(_TIMER, max(0.0, self._shown + TOLD_SECONDS - self._loop.now()), self.due)
 
-    def _due(self) -> None:
+    def due(self) -> None:
+        """Show it now, and again after a while."""
         self._shown = self._loop.now()
-        self._loop.arm(_TIMER, SECONDS, self._due)
+        self._loop.arm(_TIMER, SECONDS, self.due)
         self._show(dict(self._pairs))

@@ -35,10 +35,7 @@ KILL_GRACE_AT_STOP = 1.0
 
 class Worker:
     """`current` is None when no execution is in hand. `ended(key, outcome)` is called when it is laid aside, `ask()`
-    when start-next is to be asked. `nonce`: what makes this process's request tokens unlike all others. `performed` is
-    called after each effect."""
-
-    performed: Callable[[fx.Effect], None] | None = None
+    when start-next is to be asked. `nonce`: what makes this process's request tokens unlike all others."""
 
     def __init__(
         self,
@@ -170,8 +167,8 @@ class Worker:
                     effects += e.handle(ev.Kept() if kept else ev.Unkept())  # performed after what is left
             else:
                 self._perform(e, effect)
-            if self.performed is not None:
-                self.performed(effect)
+            if self._machine.performed is not None:
+                self._machine.performed(effect)
 
     def _perform(
         self, e: Execution, effect: fx.Send | fx.Run | fx.EndStrays | fx.Kill | fx.AskNext | fx.Note | fx.End

@@ -30,8 +30,7 @@ class ProcessBench:
         self.results: list[StepResult] = []
         self.seen: list[tuple[str, bytes]] = []
         self.keep = True
-        self.child_changed: Callable[[], None] = lambda: None
-        self.loop.on_signal(signal.SIGCHLD, lambda: self.child_changed())
+        self.loop.watch_children()
 
     def _note_error(self) -> None:
         import traceback
@@ -49,7 +48,7 @@ class ProcessBench:
         """Start `command`; the reason if it can't."""
         mark = tuple(f"{name}={ENV[name]}" for name in ("AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER"))
         self.process = Process(self.loop, self._done, output_grace, self._show, mark)
-        self.child_changed = self.process.child_changed
+        self.loop.on_child = self.process.child_changed
         return self.process.start(command)
 
     def run_until(self, condition: Callable[[], object], what: str) -> None:

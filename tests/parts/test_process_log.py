@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.core.outcome import StepResult
+from dc.jobs.progress import Progress
 from dc.jobs.run.handlers import Handlers
 from dc.jobs.run.runner import LOGGED_BYTES, Runner
 from dc.log import Log
@@ -40,12 +41,15 @@ def run(bench: ProcessBench, told: dict[str, str], tmp_path: Path) -> Callable[.
         log.to_file(str(tmp_path / "log"), 0, 1)
         runner = Runner(bench.loop, log, Handlers(str(tmp_path), {"PATH": "/usr/bin:/bin"}), 5.0)
         runner.ended = bench.results.append
-        bench.child_changed = runner.child_changed
-        runner.progressed = lambda: told.update(runner.progress)
+        shown = Progress(bench.loop, told.update)
+        shown.begin()
+        runner.told = shown.told
         action = step("runCommand", command=",".join(word.replace(",", "\\,") for word in words))
         action.progress = progress
         runner.run(action, MARK)
-        return bench.finish(), (tmp_path / "log").read_text()
+        result = bench.finish()
+        shown.due()
+        return result, (tmp_path / "log").read_text()
 
     return run_it
 

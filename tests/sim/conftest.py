@@ -1,23 +1,12 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's system calls go to the simulated world, and the summary says how much was simulated."""
+"""The summary says how much was simulated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.sim.simulator.agent import install
 from tests.sim.simulator.explore import COUNT
-
-
-@pytest.fixture(autouse=True)
-def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """For every test of this folder."""
-    install(monkeypatch)
-    yield
-    monkeypatch.undo()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,27 +5,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from dc.jobs import deeds
-from dc.jobs.core import events as fx
+from dc.jobs.core import effects as fx
+from dc.jobs.core import events as ev
 from dc.jobs.core import execution, update
 from dc.jobs.core.execution import Execution
-from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING
-from dc.jobs.deeds import Deeds
+from dc.jobs.core.key import DROPPED
+from dc.jobs.core.state import ENDED, OFFERED, RUNNING
 from dc.jobs.feature import JobsFeature
 from dc.jobs.journal import Journal
-from dc.jobs.run import strays
+from dc.jobs.memory import Memory
+from dc.jobs.worker import Worker
+from tests.sim.simulator.agent import SimMachine
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.explore import every_crash
 from tests.sim.simulator.scenarios import BY_NAME
+
+if TYPE_CHECKING:
+    from dc.jobs.core.snapshot import Snapshot
 
 Patch = pytest.MonkeyPatch
 
 
 def _drop_persist(patch: Patch) -> None:
-    patch.setitem(deeds._DEEDS, fx.Persist, lambda self, e, effect: None)
+    """The journal only ever says that no execution is in hand."""
+    write = Journal.write
+    patch.setattr(Journal, "write", lambda self, record, sync=True: write(self, {} if sync else record, sync))
 
 
 def _persist_without_sync(patch: Patch) -> None:
@@ -36,7 +44,7 @@ def _persist_without_sync(patch: Patch) -> None:
 def _outcome_is_not_persisted(patch: Patch) -> None:
     decide = execution._decide
 
-    def unwritten(e: Execution, status: str, pairs: dict[str, str]) -> tuple[str, list[object]]:
+    def unwritten(e: Execution, status: str, pairs: dict[str, str]) -> tuple[str, list[fx.Effect]]:
         state, effects = decide(e, status, pairs)
         return state, [effect for effect in effects if not isinstance(effect, fx.Persist)]
 
@@ -44,15 +52,14 @@ def _outcome_is_not_persisted(patch: Patch) -> None:
 
 
 def _run_before_the_claim_is_accepted(patch: Patch) -> None:
-    rule = (lambda e, _: (RUNNING, execution._run(e)), (RUNNING,))
-    patch.setitem(execution.TABLE, (OFFERED, fx.BEGIN), rule)
+    patch.setitem(execution.TABLE, (OFFERED, ev.Begin), (lambda e, _: (RUNNING, [fx.Prepare()]), (RUNNING,)))
 
 
 def _resume_at_the_first_step(patch: Patch) -> None:
     restore = Execution.restore
 
-    def from_the_start(self: Execution, record: dict[str, object]) -> None:
-        restore(self, {**record, "step": 0})
+    def from_the_start(self: Execution, snapshot: Snapshot) -> None:
+        restore(self, {**snapshot, "step": 0})
 
     patch.setattr(Execution, "restore", from_the_start)
 
@@ -60,14 +67,14 @@ def _resume_at_the_first_step(patch: Patch) -> None:
 def _attempts_are_not_counted(patch: Patch) -> None:
     restore = Execution.restore
 
-    def first_attempt(self: Execution, record: dict[str, object]) -> None:
-        restore(self, {**record, "attempt": 1})
+    def first_attempt(self: Execution, snapshot: Snapshot) -> None:
+        restore(self, {**snapshot, "attempt": 1})
 
     patch.setattr(Execution, "restore", first_attempt)
 
 
-def _leftovers_live_on(patch: Patch) -> None:
-    patch.setattr(strays, "end", lambda marks, grace: False)
+def _strays_live_on(patch: Patch) -> None:
+    patch.setattr(SimMachine, "end_strays", lambda self, marks, grace: False)
 
 
 def _never_asks_again(patch: Patch) -> None:
@@ -75,11 +82,11 @@ def _never_asks_again(patch: Patch) -> None:
 
 
 def _silence_is_not_noticed(patch: Patch) -> None:
-    patch.setitem(execution.TABLE, (REPORTING, fx.RETRY), (update.ignore, (REPORTING,)))
+    patch.setitem(update.TABLE, (update.SENT, ev.Retry), (update._stay, (update.SENT,), None))
 
 
 def _cancel_is_ignored(patch: Patch) -> None:
-    patch.setitem(execution.TABLE, (RUNNING, fx.GONE), (lambda e, _: update.end(e, fx.DROPPED), (ENDED,)))
+    patch.setitem(execution.TABLE, (RUNNING, ev.Gone), (lambda e, _: execution._end(e, DROPPED), (ENDED,)))
 
 
 def _every_failure_is_a_success(patch: Patch) -> None:
@@ -87,7 +94,7 @@ def _every_failure_is_a_success(patch: Patch) -> None:
 
 
 def _a_rule_is_missing(patch: Patch) -> None:
-    patch.delitem(execution.TABLE, (CLAIMING, fx.BUSY))
+    patch.delitem(update.TABLE, (update.SENT, ev.Busy))
 
 
 def _asks_without_a_pause(patch: Patch) -> None:
@@ -95,7 +102,7 @@ def _asks_without_a_pause(patch: Patch) -> None:
 
 
 def _journal_is_torn(patch: Patch) -> None:
-    def torn(self: Journal) -> dict[str, object]:
+    def torn(self: Journal) -> Snapshot:
         self.blank = False
         return {}
 
@@ -103,17 +110,17 @@ def _journal_is_torn(patch: Patch) -> None:
 
 
 def _the_cloud_is_not_believed(patch: Patch) -> None:
-    patch.setattr(deeds, "further", lambda record, text: record)
+    patch.setattr(Memory, "begun", lambda self, offer, snapshot, kept: snapshot)
 
 
 def _forgets_too_early(patch: Patch) -> None:
-    send = Deeds._send
+    send = Worker._send
 
-    def forgetful(self: Deeds, e: Execution, effect: fx.Send) -> None:
+    def forgetful(self: Worker, e: Execution, effect: fx.Send) -> None:
         send(self, e, effect)
-        self.forget()
+        self._journal.write({}, sync=False)
 
-    patch.setitem(deeds._DEEDS, fx.Send, forgetful)
+    patch.setattr(Worker, "_send", forgetful)
 
 
 BROKEN = (
@@ -123,7 +130,7 @@ BROKEN = (
     (_run_before_the_claim_is_accepted, "operation", "no IN_PROGRESS of this process was accepted"),
     (_resume_at_the_first_step, "steps", "is run again: the journal holds that it is done"),
     (_attempts_are_not_counted, "kills-the-agent-for-ever", "one more than the 3 attempts|number of an earlier"),
-    (_leftovers_live_on, "operation", "two at once"),
+    (_strays_live_on, "operation", "two at once"),
     (_never_asks_again, "notify-lost", "wait for ever|is still QUEUED"),
     (_silence_is_not_noticed, "report-lost", "wait for ever|is still IN_PROGRESS"),
     (_cancel_is_ignored, "cancelled-stubborn", "two at once"),

@@ -48,7 +48,7 @@ class StartedAgent:
         self.memory = Memory(self.host, self.machine)
         self.found = self.memory.recall()
         self.worker = Worker(self.host, self.machine, self.memory, "n", lambda key, outcome: None, lambda: None)
-        self.worker.performed = lambda effect: self._note_updates()
+        self.machine.performed = lambda effect: self._note_updates()
         self._noted = 0
 
     @property

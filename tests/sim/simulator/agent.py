@@ -4,19 +4,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
-
-import pytest
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from dc.config.model import SETTINGS, Config
-from dc.jobs import deeds, desk, feature
 from dc.jobs.core.document import Action
-from dc.jobs.core.execution import Execution
 from dc.jobs.core.outcome import StepResult
-from dc.jobs.journal import Journal
-from dc.jobs.run import strays
+from dc.jobs.feature import JobsFeature
+from dc.jobs.machine import Machine
 from dc.jobs.run.runner import Runner
 from tests.fakes.clock import HandedLog
 from tests.sim.simulator.board import Process
@@ -24,7 +19,7 @@ from tests.sim.simulator.loop import SimLoop
 from tests.sim.simulator.network import THING
 
 if TYPE_CHECKING:
-    from dc.client import Client
+    from dc.client import Host
     from tests.sim.simulator.world import World
 
 STATE = "/state"
@@ -44,24 +39,22 @@ class SimRunner(Runner):
     """Starts processes on the simulated board."""
 
     def __init__(self, world: World, loop: SimLoop, life: int) -> None:
-        self.started = False
-        self.progress: dict[str, str] = {}
         self._world = world
         self._loop = loop
         self._life = life
         self._running: Process | None = None
         self._killing = False
+        self._lines = 0
 
     def run(self, action: Action, job: Mapping[str, str]) -> None:
         """As `Runner.run`."""
-        self.started = True
         run, behaviour = self._world.started(action.name, job, self._life)
         if behaviour.error:
             run.good, run.told = False, True
             self._loop.post(self.ended, StepResult(error=behaviour.error))
             return
         self._killing = False
-        self.progress = {}
+        self._lines = 0
         self._running = self._world.board.start(run, behaviour, job)
 
     def kill(self, grace: float) -> None:
@@ -74,14 +67,11 @@ class SimRunner(Runner):
         """As `Runner.last_line`."""
         return b"still at it"
 
-    def child_changed(self) -> None:
-        """The board tells by `gone`."""
-
-    def told(self, process: Process) -> None:
+    def wrote(self, process: Process) -> None:
         """The handler wrote a line of progress."""
         if process is self._running:
-            self.progress["lines"] = str(int(self.progress.get("lines", "0")) + 1)
-            self.progressed()
+            self._lines += 1
+            self.told(b"lines=%d\n" % self._lines)
 
     def gone(self, process: Process, result: StepResult) -> None:
         """SIGCHLD, reaped and drained."""
@@ -91,7 +81,7 @@ class SimRunner(Runner):
             self.ended(result)
 
 
-class SimClient:
+class SimHost:
     """What the feature sees of the base client."""
 
     def __init__(self, world: World, loop: SimLoop, log: HandedLog) -> None:
@@ -105,13 +95,34 @@ class SimClient:
         self._world.publish(topic, payload)
 
 
-class SimDeeds(deeds.Deeds):
-    """The real deeds, with a point after each where the agent may end."""
+class SimMachine(Machine):
+    """The simulated board, to the agent."""
 
-    def perform(self, execution: Execution, effect: object) -> None:
-        """As `Deeds.perform`."""
-        super().perform(execution, effect)
-        current().point(f"effect {type(effect).__name__}")
+    def __init__(self, world: World, runner: SimRunner) -> None:
+        self.disk = world.disk
+        self.performed = lambda effect: world.point(f"effect {type(effect).__name__}")
+        self._world = world
+        self._runner = runner
+
+    def boot_id(self) -> str:
+        """As `Machine.boot_id`."""
+        return f"boot-{self._world.board.boot}"
+
+    def random(self, size: int) -> bytes:
+        """As `Machine.random`."""
+        return self._world.random_bytes(size)
+
+    def jittered(self, seconds: float) -> float:
+        """As `Machine.jittered`."""
+        return self._world.jittered(seconds)
+
+    def end_strays(self, marks: tuple[str, ...], grace: float) -> bool:
+        """As `Machine.end_strays`."""
+        return self._world.board.end_marked(marks)
+
+    def runner(self, host: Host) -> Runner:
+        """As `Machine.runner`."""
+        return self._runner
 
 
 class Agent:
@@ -123,34 +134,5 @@ class Agent:
         self.stopping = False
         self.loop = SimLoop(world.events)
         self.runner = SimRunner(world, self.loop, life)
-        client = SimClient(world, self.loop, HandedLog(world.logged))
-        journal = Journal(STATE, world.disk)
-        self.feature = feature.JobsFeature(cast("Client", client), runner=self.runner, journal=journal)
-
-
-_worlds: list[World] = []
-
-
-def current() -> World:
-    """The world that is being simulated."""
-    return _worlds[-1]
-
-
-@contextlib.contextmanager
-def inhabited(world: World) -> Iterator[None]:
-    """`world` is the one that the agent's system calls go to."""
-    _worlds.append(world)
-    try:
-        yield
-    finally:
-        _worlds.pop()
-
-
-def install(patch: pytest.MonkeyPatch) -> None:
-    """Let the agent's few direct system calls go to the current world."""
-    patch.setattr(desk, "Deeds", SimDeeds)
-    patch.setattr(feature, "jittered", lambda seconds: current().jittered(seconds))
-    patch.setattr(deeds, "jittered", lambda seconds: current().jittered(seconds))
-    patch.setattr(deeds, "boot_id", lambda: f"boot-{current().board.boot}")
-    patch.setattr(strays, "end", lambda marks, grace: current().board.end_marked(marks))
-    patch.setattr("os.urandom", lambda size: current().random_bytes(size))
+        host = SimHost(world, self.loop, HandedLog(world.logged))
+        self.feature = JobsFeature(host, SimMachine(world, self.runner))

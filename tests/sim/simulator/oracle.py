@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from dc.jobs.core.document import Action, DocumentError, parse
 from dc.jobs.core.outcome import asks_for_reboot
-from dc.jobs.core.state import recorded_key
+from dc.jobs.core.snapshot import key_of
 from dc.jobs.journal import MAX_BYTES, Journal
 from dc.jsonlib import loads
 from localcloud.jobs_model import ACTIVE, Execution, Job, Key
+from tests.fakes.clock import KeptLog
 from tests.sim.simulator.agent import STATE
 from tests.sim.simulator.board import Run
 from tests.sim.simulator.disk import IN_MEMORY, UNREADABLE
 from tests.sim.simulator.events import Violation
 
 if TYPE_CHECKING:
+    from dc.jobs.core.snapshot import Snapshot
     from tests.sim.simulator.world import World
 
 Record = dict[str, object]
@@ -43,7 +45,9 @@ class Oracle:
         self._claims: dict[tuple[int, str, int], Key] = {}  # (life, job, number): IN_PROGRESS was answered with yes
         self._claim_boots: dict[Key, int] = {}
         self._journalled: dict[Key, tuple[int, bool]] = {}  # steps that are done, and whether the outcome is decided
-        self._records: list[Record] = [{}]  # that may be found after an end of the process; the last one is the newest
+        self._records: list[Snapshot] = [
+            {}
+        ]  # that may be found after an end of the process; the last one is the newest
         self._synced = 1  # how many of them a power cut can't take away
         self._actions: dict[str, tuple[Action, ...] | None] = {}
         self._reports: dict[Key, str] = {}
@@ -161,7 +165,7 @@ class Oracle:
 
     def wrote(self, data: bytes, sync: bool) -> None:
         """A write has succeeded, as far as the agent can tell."""
-        record = loads(data.strip().partition(b" ")[2])
+        record: Snapshot = loads(data.strip().partition(b" ")[2])
         self._records.append(record)
         if sync:
             self._synced = len(self._records)
@@ -182,7 +186,7 @@ class Oracle:
             self._records, self._synced = [{}], 1
             self._journalled.clear()
             return
-        record = Journal(STATE, disk.whole()).load()
+        record = Journal(STATE, disk.whole(), KeptLog()).load()
         possible = self._records[self._synced - 1 if power else -1 :]
         if unfinished:
             possible = [*possible, loads(unfinished.strip().partition(b" ")[2])]
@@ -195,8 +199,8 @@ class Oracle:
         elif record != self._records[-1]:
             self._records.append(record)
 
-    def _note(self, record: Record) -> None:
-        key, step = recorded_key(record), record.get("step")
+    def _note(self, record: Snapshot) -> None:
+        key, step = key_of(record), record.get("step")
         if key is None or not isinstance(step, int):
             return
         whose = (key[0], key[1], int(key[2]))

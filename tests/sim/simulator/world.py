@@ -10,7 +10,7 @@ from random import Random
 
 from dc.jobs.core.outcome import StepResult
 from localcloud.jobs_model import Job, JobsModel
-from tests.sim.simulator.agent import Agent, inhabited, make_config
+from tests.sim.simulator.agent import Agent, make_config
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, TO_DIE, Behaviour, Board, Process, Run
 from tests.sim.simulator.disk import KEPT, LOST, TORN, ZEROS, SimDisk
 from tests.sim.simulator.events import EPOCH, Crash, Events, Violation
@@ -116,12 +116,11 @@ class World:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Whatever happens in it happens in this world."""
-        with inhabited(self):
-            try:
-                yield
-            except Violation as error:
-                self.broken = True
-                raise Violation(f"{error}\n{self.trace()}") from None
+        try:
+            yield
+        except Violation as error:
+            self.broken = True
+            raise Violation(f"{error}\n{self.trace()}") from None
 
     def _run(self) -> None:
         busy_until, quiet_from, sent = max(self._scenario.last_event(), self.events.now), 0.0, 0
@@ -338,7 +337,7 @@ class World:
     def _process_told(self, process: Process) -> None:
         agent = self.agent
         if agent is not None and process.run.life == agent.life:
-            self.into_agent("progress", lambda: agent.runner.told(process))
+            self.into_agent("progress", lambda: agent.runner.wrote(process))
 
     # --- small things
 

@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from dc.jobs.journal import Journal
+from dc.jobs.journal import Disk, Journal
 from localcloud.waiting import wait_until
+from tests.fakes.clock import KeptLog
 from tests.fakes.documents import own_handler, run_handler, steps
 from tests.system.harness.rig import JOB_SECONDS
 from tests.system.reliability.own_broker import OwnBroker
@@ -63,7 +64,7 @@ class JobStream:
 
     def note_journal(self) -> None:
         """While no agent runs: remember what the journal says, to hold the next agents to it."""
-        journal = Journal(str(self.own_broker.thing.state))
+        journal = Journal(str(self.own_broker.thing.state), Disk(), KeptLog())
         record = journal.load()
         assert journal.degraded == ""
         step, job = record.get("step"), record.get("job")
