@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from localcloud.jobs_model import Job
+from tests.sim.simulator import rare
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
 from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.network import DOWN, INTERNAL, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
@@ -387,5 +388,5 @@ DISKS = (
     ),
 )
 
-ALL = (*DOCUMENTS, *QUEUES, *CANCELS, *TIMEOUTS, *NETWORKS, *RESTARTS, *DISKS)
+ALL = (*DOCUMENTS, *QUEUES, *CANCELS, *TIMEOUTS, *NETWORKS, *RESTARTS, *DISKS, *rare.ALL)
 BY_NAME = {scenario.name: scenario for scenario in ALL}
