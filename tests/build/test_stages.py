@@ -7,13 +7,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dc.jobs.run.strays import group_lives
+from localcloud.waiting import wait_until
 from toolchains.base import ROOT, BuildError, clean_environment
 from toolchains.sources import apply_patches
 from toolchains.stages import KEPT, Stages, default_cache, hash_files
@@ -115,12 +114,13 @@ def test_an_interrupted_command_takes_its_children_with_it(tmp_path: Path, comma
         [sys.executable, "-c", program, tmp_path / "cache", tmp_path], cwd=ROOT, stderr=subprocess.DEVNULL
     )
     try:
-        until(lambda: all(file.exists() and file.read_text(encoding="ascii").strip() for file in pids))
+        wait_until(lambda: all(file.exists() and file.read_text(encoding="ascii").strip() for file in pids), 30, "pids")
         groups = [int(file.read_text(encoding="ascii")) for file in pids]
     finally:
         running.terminate()
     assert running.wait(timeout=30) == 143
-    until(lambda: not any(group_lives(group) for group in groups))  # zombies that nobody reaps yet do not count
+    # Zombies that nobody reaps yet do not count.
+    wait_until(lambda: not any(group_lives(group) for group in groups), 30, "the end of each group")
 
 
 def test_when_one_of_several_fails_the_others_are_ended_and_the_reason_is_told(stages: Stages) -> None:
@@ -132,14 +132,6 @@ def test_when_one_of_several_fails_the_others_are_ended_and_the_reason_is_told(s
     with pytest.raises(BuildError, match="what went wrong"):
         stages.each(["sleep 600; true", "echo what went wrong; exit 3"], work, lambda script, folder: None)
     assert not [p for p in stages.cache.iterdir() if p.name not in OWN_FOLDERS]
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for a condition, at most so long."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_the_callers_compiler_flags_and_locale_do_not_reach_the_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,12 +112,3 @@ def file_command(path: Path, *arguments: str) -> Command:
 
 def descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
-
-
-def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.core.details import output
-from tests.fakes.process_bench import ProcessBench, alive, process_bench, shell
+from localcloud.procfs import lives
+from tests.fakes.process_bench import ProcessBench, process_bench, shell
 
 
 @pytest.fixture
@@ -71,10 +72,10 @@ def test_grandchildren_are_gone_when_the_end_is_told(bench: ProcessBench, tmp_pa
     )
     bench.run_until(lambda: len(pids.read_text().split()) == 2, "the numbers of the grandchildren")
     family = numbers(pids)
-    assert all(alive(pid) for pid in family)
+    assert all(lives(pid) for pid in family)
     kill(bench, 20.0)
     bench.finish()
-    assert not [pid for pid in family if alive(pid)]
+    assert not [pid for pid in family if lives(pid)]
 
 
 def test_grandchildren_that_ignore_sigterm_are_killed_with_the_leader(bench: ProcessBench, tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_grandchildren_that_ignore_sigterm_are_killed_with_the_leader(bench: Pro
     started(bench, f'trap "" TERM; sh -c "echo \\$\\$ > {pids}; echo ready; exec sleep 303" & trap - TERM; wait')
     kill(bench, 0.1)
     bench.finish()
-    assert not [pid for pid in numbers(pids) if alive(pid)]
+    assert not [pid for pid in numbers(pids) if lives(pid)]
 
 
 def test_a_daemon_that_left_the_group_is_found_by_its_environment(bench: ProcessBench, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_daemon_that_left_the_group_is_found_by_its_environment(bench: Process
     assert os.getpgid(daemon) != (bench.process.pid if bench.process else 0)
     kill(bench, 0.2)
     bench.finish()
-    assert not alive(daemon)
+    assert not lives(daemon)
 
 
 def test_a_kill_between_the_handlers_end_and_that_of_its_background_child(bench: ProcessBench, tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_a_kill_between_the_handlers_end_and_that_of_its_background_child(bench:
     bench.run_until(lambda: not Path(f"/proc/{leader}").exists(), "the handler's end")
     kill(bench, 20.0)
     assert bench.finish().status == 0
-    assert not [pid for pid in numbers(pids) if alive(pid)]
+    assert not [pid for pid in numbers(pids) if lives(pid)]
 
 
 def test_a_second_kill_changes_nothing(bench: ProcessBench) -> None:

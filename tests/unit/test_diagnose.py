@@ -15,11 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc import diagnose
 from dc.config.model import SETTINGS, Config
+from tests.fakes.examples import examples
 
 HOST, PORT = "abc-ats.iot.us-west-2.amazonaws.com", 8883
 NOW = datetime.datetime(2027, 3, 4, 5, 6, tzinfo=datetime.UTC)
@@ -147,14 +148,14 @@ def test_a_file_that_is_no_certificate_is_not_blamed_for_its_dates(
     assert "check that" in failure(config, "AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE")
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(2049, 12, 31)), st.booleans())
 def test_a_date_of_a_certificate_is_read_as_the_calendar_has_it(when: datetime.datetime, short: bool) -> None:
     digits = when.strftime("%y%m%d%H%M%S") if short else f"{when.year:04d}{when.strftime('%m%d%H%M%S')}"
     assert diagnose._seconds(digits) == calendar.timegm(when.timetuple())
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(max_size=200))
 def test_any_bytes_in_the_place_of_a_certificate_are_survived(
     tmp_path_factory: pytest.TempPathFactory, body: bytes

@@ -21,6 +21,11 @@ MAX_FUNCTION_LINES = 40
 HEADER_BYTES = 600  # a patch begins with its reason, a script with its interpreter
 # Data and prose: JSON and pip's lists have no place for a header, and the license is one itself.
 WITHOUT_HEADER = {".json", ".md", ".txt", ".in", ".gitignore", "LICENSE"}
+# What a pure test has no use for. This file asks git what is tracked.
+IMPURE = {
+    *("socket", "subprocess", "threading", "multiprocessing", "http.server"),
+    *("localcloud.cloud", "localcloud.mosquitto", "tests.fakes.handler_box", "tests.fakes.process_bench"),
+}
 LEFT_TO_DO = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 
@@ -78,6 +83,16 @@ def test_no_modules_of_dc_import_each_other_in_a_circle() -> None:
         for module, name in modules.items()
     }
     assert circle(imports) == []
+
+
+def test_tests_unit_is_pure() -> None:
+    """What starts processes, listens or needs more than requirements/check.txt is in a folder of its own."""
+    names = [
+        name for name in sources() if name.startswith("tests/unit/") and Path(name) != Path(__file__).relative_to(ROOT)
+    ]
+    assert len(names) > 30
+    found = {name: run_time_imports(ast.parse(text_of(name)), {"localcloud", "tests.fakes"}) & IMPURE for name in names}
+    assert not {name: modules for name, modules in found.items() if modules}
 
 
 def test_no_file_is_too_long() -> None:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dc.log import MAX_LINE, Log, masked, plain
+from tests.fakes.examples import examples
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[(DEBUG|INFO|WARN|ERROR)\] {1,2}\{(\w+)\}: (.*)\n")
 
@@ -102,7 +103,7 @@ def test_queries_of_urls_are_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.text(st.characters() | st.sampled_from(":/?# \"'"), max_size=40),
     st.text("abcXYZ019-_%=&", min_size=8, max_size=20),
