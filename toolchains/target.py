@@ -74,6 +74,11 @@ class Target:
         """EI_CLASS: 1 is 32 bit, 2 is 64."""
         return self.pointer_bits // 32
 
+    @property
+    def emulated_cpu(self) -> str:
+        """The processor that the emulator is told to be; empty if it is left to the emulator."""
+        return self.emulator[-1] if "-cpu" in self.emulator else ""
+
     @classmethod
     @functools.cache
     def of(cls, arch: str) -> Target:

@@ -117,8 +117,8 @@ def enter_command(
     if run := emulator(arch):
         about = Target.of(arch)
         words += ["--emulate", run[0], "--elf", f"{about.elf_class}:{about.elf_machine:#x}"]
-        if "-cpu" in run:
-            words += ["--cpu", run[run.index("-cpu") + 1]]
+        if about.emulated_cpu:
+            words += ["--cpu", about.emulated_cpu]
     for bind in binds:
         words += ["--bind", bind]
     if read_only:

@@ -68,7 +68,12 @@ def _shown_log(board: Rig, request: pytest.FixtureRequest) -> Iterator[None]:
 def test_the_shell_and_its_tools_are_of_the_targets_architecture(board: Rig, target: str) -> None:
     about = Target.of(target)
     header = about.elf_machine.to_bytes(2, "little").hex(" ")
-    script = "uname -m; readlink -f /bin/sh; od -An -tx1 -j18 -N2 /proc/self/exe; od -An -tx1 -j18 -N2 /bin/sh"
+    # The agent hands down nothing of its environment: without QEMU_CPU the emulator is its newest processor. By its path,
+    # or the shell is its own uname.
+    cpu = f"QEMU_CPU={about.emulated_cpu} " if about.emulated_cpu else ""
+    script = (
+        f"{cpu}/bin/uname -m; readlink -f /bin/sh; od -An -tx1 -j18 -N2 /proc/self/exe; od -An -tx1 -j18 -N2 /bin/sh"
+    )
     board.handlers.write("where.sh", script)
     result = board.run(own_handler("where.sh", includeStdOut=True))
     assert result.status == "SUCCEEDED"
