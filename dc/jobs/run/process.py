@@ -99,7 +99,7 @@ class Process:
 
     def child_changed(self) -> None:
         """SIGCHLD came: look whether it was this process."""
-        if self._status is None and self._exited():
+        if self.pid and self._status is None and self._exited():
             self._leader_ended()
 
     def kill(self, grace: float) -> None:
@@ -152,6 +152,8 @@ class Process:
                 self._kill_now()
             return  # others of the group may still use their grace
         self._reap()
+        if not self._pipes:
+            self._finish()
         for fd in list(self._pipes):
             self._readable(fd)  # as a rule both are at their end now
         if self._pipes:
