@@ -22,6 +22,7 @@ config.optionxform = str
 config.read(HERE / "nuitka.cfg", encoding="utf-8")
 FROZEN = set(config["bytecode"])
 COMPILED = tuple(config["compiled"])
+OWN_FROZEN = set(config["frozen"])
 
 # Nuitka's own answers are "every encoding, locale, inspect and what they drag in" and "the whole standard library":
 # both are looked up once and kept in these two variables, which are filled here before anyone asks.
@@ -71,6 +72,9 @@ class AgentPlugin(NuitkaPluginBase):
                 "add it there with a reason, or do without."
             )
         return False, "not listed in nuitka.cfg"
+
+    def decideCompilation(self, module_name):
+        return "bytecode" if module_name.asString() in OWN_FROZEN else None
 
     def onModuleSourceCode(self, module_name, source_filename, source_code):
         stand_in = HERE / "standins" / f"{module_name.asString()}.py"
