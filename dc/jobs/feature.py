@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dc.client import Host
     from dc.jobs.core.execution import Execution
     from dc.jobs.core.key import Key
+    from dc.jobs.core.snapshot import Snapshot
     from dc.jobs.worker import Worker
 
 PART = "jobs"
@@ -58,7 +59,8 @@ class JobsFeature:
         self._late = Backoff(NEXT_SECONDS, MAX_ASK_SECONDS)  # offers in a row of what was dealt with
         self._blocking: Key | None = None  # what was given up, and is first in the queue
         self._stopped: Callable[[], None] | None = None
-        self._restored = self._memory.recall()  # what an earlier process left unfinished; {} once that is settled
+        # What an earlier process left unfinished; {} once that is settled.
+        self._restored: Snapshot = self._memory.recall()
 
     # --- what the base client calls
 
@@ -147,8 +149,8 @@ class JobsFeature:
         elif self._restored and message.source == messages.NOTIFY_NEXT:
             self._ask()  # first what was begun: start-next names it, if it is still wanted
         elif isinstance(message, messages.Offer):
-            self._take(message, sure=answered and bool(message.token))
-        elif not self._asked:  # else it may be from before the question, whose answer will tell
+            self._take(message, pending=answered and bool(message.token))
+        elif not self._asked:  # else a start-next is under way, and its answer is newer
             self._drop_restored()
             self._log.debug(PART, "no job execution is pending")
             self._ask_later(POLL_SECONDS * 0.75 + self._machine.jittered(POLL_SECONDS * 0.5))
@@ -161,17 +163,18 @@ class JobsFeature:
         if self._online:  # else it is from before the connection was lost: the answer to the next update says more
             worker.hear(message)
 
-    def _take(self, offer: messages.Offer, sure: bool) -> None:
-        """`sure`: the answer to a question just asked, so what it names is pending now, whatever was known before."""
+    def _take(self, offer: messages.Offer, pending: bool) -> None:
+        """`pending`: the answer to a start-next just asked names it, so it is pending, whatever was known before."""
         ended = self._ended.get(offer.key)
-        if ended is not None and not (sure and ended != STUCK):
-            self._take_not(offer, sure)
+        if ended is not None and not (pending and ended != STUCK):
+            self._pass_over(offer, pending)
             return
         self._late.count = 0
         self._loop.disarm(_ASK)
         if self._restored and key_of(self._restored) != offer.key:
             self._drop_restored()
-        snapshot, self._restored = self._restored, {}
+        snapshot = self._restored
+        self._restored = {}
         if self._worker is None:
             from dc.jobs.worker import Worker
 
@@ -180,9 +183,9 @@ class JobsFeature:
             )
         self._worker.take(offer, snapshot, self._online)
 
-    def _take_not(self, offer: messages.Offer, sure: bool) -> None:
+    def _pass_over(self, offer: messages.Offer, pending: bool) -> None:
         name = f"{offer.job_id} #{offer.number}"
-        if sure and self._blocking != offer.key:
+        if pending and self._blocking != offer.key:
             self._blocking = offer.key
             self._log.warn(
                 PART, f"{name} was given up, but is pending: later jobs wait until it is cancelled or times out"
@@ -207,7 +210,7 @@ class JobsFeature:
             return
         offer, self._offer = self._offer, None
         if offer is not None and offer.key not in self._ended:
-            self._take(offer, sure=False)
+            self._take(offer, pending=False)
         else:
             self._ask_later(NEXT_SECONDS)
 

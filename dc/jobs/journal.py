@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""What must outlive a crash, a power cut or a reboot: one record about the execution at hand.
+"""What must outlive a crash, a power cut or a reboot: one record about the execution in hand.
 
 The file is a sequence of lines `CRC32 JSON`; the last good one counts, so a torn write costs nothing but itself.
-Each record says everything; `{}` means that no execution is at hand. A write is on the disk when `write` returns
+Each record says everything; `{}` means that no execution is in hand. A write is on the disk when `write` returns
 (unless told otherwise), and the file is replaced by its last record before it grows over MAX_BYTES.
 
 A disk that can't be written never stops a job: `degraded` then says why, and the log once.

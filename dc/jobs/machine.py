@@ -37,7 +37,7 @@ class Machine:
             return ""
 
     def random(self, size: int) -> bytes:
-        """Bytes that nobody can foretell."""
+        """Bytes that nobody can predict."""
         return os.urandom(size)
 
     def jittered(self, seconds: float) -> float:

@@ -6,7 +6,7 @@ agent left running."""
 from __future__ import annotations
 
 from dc.jobs.core.key import marks
-from dc.jobs.core.snapshot import further, key_of
+from dc.jobs.core.snapshot import furthest, key_of
 from dc.jobs.journal import Journal
 
 TYPE_CHECKING = False
@@ -39,18 +39,18 @@ class Memory:
         return snapshot
 
     def is_of_this_boot(self, snapshot: Snapshot) -> bool:
-        """Whether `snapshot` was made since the board was started. Where the kernel can't tell, it was."""
+        """Whether `snapshot` was made since the board was started. Where the kernel does not name its boots, it was."""
         return snapshot.get("boot") == self.boot
 
     def begun(self, offer: Offer, snapshot: Snapshot, kept: bool) -> Snapshot:
-        """What was begun of the offered execution before a restart: `snapshot`, which the journal held of it; or what
-        the cloud was told, if that is further on and the journal was lost, or can't be written (`kept`), or could not
-        when the cloud was told."""
+        """What was done of the offered execution before a restart: `snapshot`, which the journal holds of it; or the
+        cloud's copy, if that is further on and the journal was lost, can't be written now (`kept`), or could not be
+        written when the copy was made."""
         from dc.jobs.core.details import JOURNAL, RESUME  # an idle agent does without that module
 
         if kept and not self.journal.blank and JOURNAL not in offer.details:
             return snapshot
-        known = further(snapshot, offer.details[RESUME])
+        known = furthest(snapshot, offer.details[RESUME])
         if known is not snapshot:  # recall did not know of it
             self.end_strays(offer.job_id, offer.number)
         return known

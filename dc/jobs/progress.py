@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a running step shows of itself, and when: at intervals, and soon after the handler has told how far it is."""
+"""What a running step shows of itself, and when: at intervals, and soon after the handler has written how far it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dc.loop import Loop
 
 SECONDS = 30.0
-TOLD_SECONDS = 5.0  # between two updates where a handler tells a lot
+HANDLER_SECONDS = 5.0  # between two updates where a handler writes a lot
 MAX_KEYS, MAX_LINE = 5, 1024  # of AWS's 10 pairs, some are the agent's own
 _TIMER = f"jobs-{PROGRESS_TIMER}"  # the worker disarms it, as all timers of an execution
 
@@ -25,7 +25,7 @@ class Progress:
     def __init__(self, loop: Loop, show: Callable[[dict[str, str]], None]) -> None:
         self._loop = loop
         self._show = show
-        self._pairs: dict[str, str] = {}  # what the handler told
+        self._pairs: dict[str, str] = {}  # of the handler
         self._unfinished = b""  # line of the handler
         self._shown = 0.0
 
@@ -36,7 +36,7 @@ class Progress:
         self._shown = self._loop.now()
         self._loop.arm(_TIMER, SECONDS, self.due)
 
-    def told(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes) -> None:
         """The handler wrote lines `key=value`, each key as AWS takes it. What does not fit is left out: it is the
         handler's own affair."""
         *lines, rest = (self._unfinished + chunk).split(b"\n")
@@ -47,7 +47,7 @@ class Progress:
             if equals and known and key not in OWN_KEYS and is_key(key) and value.strip():
                 self._pairs[key] = clean(value)
         if lines:
-            self._loop.arm(_TIMER, max(0.0, self._shown + TOLD_SECONDS - self._loop.now()), self.due)
+            self._loop.arm(_TIMER, max(0.0, self._shown + HANDLER_SECONDS - self._loop.now()), self.due)
 
     def due(self) -> None:
         """Show it now, and again after a while."""

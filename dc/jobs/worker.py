@@ -201,7 +201,9 @@ class Worker:
         self._host.publish(messages.update_topic(self._config.thing_name, e.job_id), payload)
 
     def _run(self, e: Execution, effect: fx.Run) -> None:
-        variables = dict(zip(VARIABLES, (self._config.thing_name, e.job_id, str(e.number)), strict=True))
+        variables: dict[str, str] = dict(
+            zip(VARIABLES, (self._config.thing_name, e.job_id, str(e.number)), strict=True)
+        )
         variables["AWS_IOT_JOB_STATE_DIR"] = self._config.state_dir
         variables["AWS_IOT_JOB_ATTEMPT"] = str(effect.attempt)
         variables["AWS_IOT_JOB_STEP_NAME"] = effect.action.name
@@ -212,7 +214,7 @@ class Worker:
         if self._runner is None:
             self._runner = self._machine.runner(self._host)
             self._runner.ended = self.happen
-            self._runner.told = self._progress.told
+            self._runner.on_progress = self._progress.feed
         self._runner.run(effect.action, variables)
 
     def _show_progress(self, pairs: dict[str, str]) -> None:

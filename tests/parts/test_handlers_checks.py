@@ -145,7 +145,7 @@ SPELLINGS = ["the directory", "the directory and a slash", "the whole path", "a 
 def test_a_loose_handler_is_refused_however_the_document_spells_the_handler_directory(
     device: Device, spelling: str
 ) -> None:
-    """Seed page: if these permissions are not found, nothing of this directory is executed."""
+    """The C++ client's Jobs README: if these permissions are not found, nothing of this directory is executed."""
     device.put(device.jobs, "h.sh", 0o755)
     (device.root / "link").symlink_to(device.jobs / "h.sh")
     device.environ["PATH"] = f"{device.bin}:{device.jobs}/"

@@ -43,7 +43,7 @@ def run(bench: ProcessBench, told: dict[str, str], tmp_path: Path) -> Callable[.
         runner.ended = bench.results.append
         shown = Progress(bench.loop, told.update)
         shown.begin()
-        runner.told = shown.told
+        runner.on_progress = shown.feed
         action = step("runCommand", command=",".join(word.replace(",", "\\,") for word in words))
         action.progress = progress
         runner.run(action, MARK)

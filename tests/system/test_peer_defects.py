@@ -153,7 +153,7 @@ def test_export_default_settings_writes_json_and_ends(target: str, tmp_path: Pat
 
 
 def test_arguments_of_the_operation_schema_begin_at_the_first_one(shared_rig: Rig) -> None:
-    """The C++ client puts the (empty) user name before them, which breaks handlers written for the seed page."""
+    """The C++ client puts the (empty) user name before them, which breaks handlers written for the C++ client's Jobs README."""
     assert shared_rig.run_script('printf %s "$1"', "first", includeStdOut=True).stdout == "first"
 
 

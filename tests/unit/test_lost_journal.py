@@ -11,7 +11,7 @@ import pytest
 from dc.jobs.core import events as ev
 from dc.jobs.core.details import MAX_PAIRS
 from dc.jobs.core.messages import START_NEXT, Offer, decode
-from dc.jobs.core.snapshot import further
+from dc.jobs.core.snapshot import furthest
 from dc.jobs.journal import Journal
 from dc.jobs.memory import Memory
 from dc.jobs.progress import MAX_KEYS, SECONDS
@@ -76,15 +76,15 @@ def test_what_was_told_is_understood() -> None:
     e = running(STEPS)
     e.boot = "b"
     happen(e, ended())
-    assert further({}, e.position()) == {"running": True, "step": 1, "attempt": 1, "boot": "b"}
-    assert further({}, offered().position()) == {"running": True, "step": 0, "attempt": 1, "boot": ""}
+    assert furthest({}, e.position()) == {"running": True, "step": 1, "attempt": 1, "boot": "b"}
+    assert furthest({}, offered().position()) == {"running": True, "step": 0, "attempt": 1, "boot": ""}
 
 
 def test_a_reboot_is_remembered_by_all_later_attempts() -> None:
     e = running(STEPS)
     e.boot = "b"
     e.rebooted = True
-    assert further({}, e.position())["boot"] != "b"
+    assert furthest({}, e.position()).get("boot") != "b"
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ def test_a_reboot_is_remembered_by_all_later_attempts() -> None:
     ],
 )
 def test_any_other_text_is_no_news(text: str) -> None:
-    assert further({}, text) == {}
+    assert furthest({}, text) == {}
 
 
 def test_only_what_is_further_on_counts() -> None:
     record: Snapshot = {"step": 2, "attempt": 2, "boot": "b", "stdout": "kept"}
     for text in ("step 3 attempt 1 boot b", "step 3 attempt 2 boot b", "step 2 attempt 9 boot b"):
-        assert further(record, text) is record
-    assert further(record, "step 3 attempt 3 boot c") == {**record, "attempt": 3, "boot": "c", "running": True}
-    assert further({**record, "status": "FAILED"}, "step 9 attempt 9 boot b")["step"] == 2
+        assert furthest(record, text) is record
+    assert furthest(record, "step 3 attempt 3 boot c") == {**record, "attempt": 3, "boot": "c", "running": True}
+    assert furthest({**record, "status": "FAILED"}, "step 9 attempt 9 boot b").get("step") == 2
 
 
 def test_status_details_of_any_form_are_taken() -> None:
@@ -198,7 +198,7 @@ def test_all_that_can_be_told_at_once_is_not_more_than_the_cloud_takes() -> None
     agent.machine.steps.line = b"a line"
     agent.take(TWO)
     agent.accept()
-    agent.machine.steps.told(b"".join(b"key-%d=v\n" % number for number in range(MAX_KEYS)))
+    agent.machine.steps.on_progress(b"".join(b"key-%d=v\n" % number for number in range(MAX_KEYS)))
     agent.host.loop.pass_time(SECONDS)
     assert len(agent.updates[-1]["statusDetails"]) == MAX_PAIRS
 

@@ -9,7 +9,7 @@ from typing import Any
 from dc.jobs.core import events as ev
 from dc.jobs.core.messages import START_NEXT, Offer
 from dc.jobs.memory import Memory
-from dc.jobs.progress import SECONDS, TOLD_SECONDS
+from dc.jobs.progress import HANDLER_SECONDS, SECONDS
 from dc.jobs.worker import Worker
 from tests.fakes.clock import defaults
 from tests.fakes.executions import command, ended
@@ -89,11 +89,11 @@ def test_a_long_step_says_every_30_seconds_how_far_it_is() -> None:
 def test_what_a_handler_tells_is_shown_soon_but_not_line_by_line() -> None:
     running = RunningExecution()
     for percent in range(60):
-        running.runner.told(b"percent=%d\n" % percent)
+        running.runner.on_progress(b"percent=%d\n" % percent)
         running.answer_all(1)
     gaps = [after - before for before, after in zip(running.times, running.times[1:], strict=False)]
-    assert len(running.times) >= 60 / TOLD_SECONDS - 2, "it is shown soon"
-    assert min(gaps) >= TOLD_SECONDS, "and not at each line"
+    assert len(running.times) >= 60 / HANDLER_SECONDS - 2, "it is shown soon"
+    assert min(gaps) >= HANDLER_SECONDS, "and not at each line"
     assert running.published[-1]["statusDetails"]["percent"] == str(int(running.times[-1] - running.start) - 1)
 
 
@@ -103,8 +103,8 @@ def test_a_progress_update_never_overtakes_one_that_waits_for_its_answer() -> No
     running.loop.pass_time(SECONDS)
     assert len(running.published) == 1
     running.loop.pass_time(5)
-    running.runner.told(b"percent=1\n")
-    running.loop.pass_time(TOLD_SECONDS - 1)
+    running.runner.on_progress(b"percent=1\n")
+    running.loop.pass_time(HANDLER_SECONDS - 1)
     assert len(running.published) == 1, "the first is not answered yet, nor is its patience over"
 
 

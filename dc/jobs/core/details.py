@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """statusDetails: the reason and the tails of stdout and stderr, in the form that AWS accepts. Pure.
 
-Rules (API reference of UpdateJobExecution; seed page): at most 10 pairs; a key is 1 to 128 of `[a-zA-Z0-9:_-]`; a
-value is 1 to 1024 characters of `[^\\p{C}]+`. AWS takes newline and tab all the same (the seed page's sample
-output ends in one), so they stay in the first attempt and go only when AWS answers InvalidRequest.
+Rules (API reference of UpdateJobExecution; C++ client's Jobs README): at most 10 pairs; a key is 1 to 128 of
+`[a-zA-Z0-9:_-]`; a value is 1 to 1024 characters of `[^\\p{C}]+`. AWS takes newline and tab all the same (the sample
+output in that README ends in one), so they stay in the first attempt and go only when AWS answers InvalidRequest.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def is_key(text: str) -> bool:
 
 
 def details(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """statusDetails under the names of the seed page: `reason`, `stdout`, `stderr`; empty ones are left out.
+    """statusDetails under the names of the C++ client's Jobs README: `reason`, `stdout`, `stderr`; empty ones are left out.
 
     `reason` keeps its first 1024 units, the streams were cut to their last ones by `output`.
     """

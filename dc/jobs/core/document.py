@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A job document, in either schema, as plain records. Pure: no I/O, no clock.
 
-Two schemas are understood (seed page; AWS managed job templates, template version 1.0):
+Two schemas are understood (C++ client's Jobs README; AWS managed job templates, template version 1.0):
 
 * operation schema (no `version`): `operation`, `args`, `path`, `includeStdOut`, `allowStdErr`;
 * version "1.0": `steps`, `finalStep`, `conditions`, `includeStdOut`, each step an `action`.
@@ -302,7 +302,7 @@ def _strings(parent: dict[str, object], key: str, path: str) -> tuple[str, ...]:
 
 
 def _flag(parent: dict[str, object], key: str, path: str) -> bool:
-    """The seed page documents booleans, the C++ client reads the strings "true" and "false": both are taken."""
+    """The C++ client's Jobs README has booleans, the C++ client reads the strings "true" and "false": both are taken."""
     value = parent.get(key)
     if value is None:
         return False

@@ -166,7 +166,7 @@ def _interrupt(e: Execution, _: ev.Stop) -> Next:
 
 
 def _disowned(e: Execution, _: ev.Disowned) -> Next:
-    # The queue may name it again after all: what was never started can be begun anew then.
+    # start-next may name it again later: what was never started can be begun anew then.
     outcome = DROPPED if not e.status and (e.step, e.attempt) == (0, 1) else STUCK
     return _end(e, outcome, fx.Note("WARN", "the cloud no longer counts this execution as pending; dropped"))
 
@@ -182,8 +182,8 @@ def _start_unkept(e: Execution, _: ev.Unkept) -> Next:
     return _run(e, lambda action: True)
 
 
-def _run(e: Execution, is_told: Callable[[Action], bool]) -> Next:
-    """`is_told`: whether the cloud must know of the step before it starts, since the journal may not be there later."""
+def _run(e: Execution, announced: Callable[[Action], bool]) -> Next:
+    """`announced`: whether the cloud must know of the step before it starts, since the journal may be gone later."""
     action = e.actions[e.step]
     effects: list[fx.Effect] = []
     if not e.started:
@@ -191,7 +191,7 @@ def _run(e: Execution, is_told: Callable[[Action], bool]) -> Next:
         # Another agent may have had it, and left its handler running, unless this claim was the first that ever counted.
         effects += [] if e.update.version == FIRST_BEGUN else [fx.EndStrays()]
         effects += _job_deadline(e)
-    if e.update.resume != e.position() and is_told(action):
+    if e.update.resume != e.position() and announced(action):
         effects += _show(e, {})
     effects.append(fx.Run(action, e.step, e.attempt, e.rebooted))
     if action.timeout:
@@ -269,7 +269,7 @@ def _doubt(e: Execution, _: ev.Doubt) -> Next:
 
 
 def _not_named(e: Execution, _: ev.Disowned) -> Next:
-    """Cancelled? An update without a version will tell, after a pause, since the versions were at odds."""
+    """Perhaps cancelled: an update without a version finds out, after a pause, since the versions were at odds."""
     e.update.version = 0
     return RUNNING, e.update.handle(ev.Postpone(), e.content)
 
@@ -356,7 +356,7 @@ TABLE: dict[tuple[str, type], tuple[Callable[[Execution, Any], Next], tuple[str,
     (CLAIMING, ev.Accepted): (_claimed, (RUNNING,)),
     (CLAIMING, ev.Gone): (_claim_gone, (ENDED,)),
     (CLAIMING, ev.Unfit): (_claim_unfit, (CLAIMING, ENDED)),
-    (CLAIMING, ev.Doubt): (_ignore, (CLAIMING,)),  # the claim's own answer will tell
+    (CLAIMING, ev.Doubt): (_ignore, (CLAIMING,)),  # the claim's own answer says it
     (CLAIMING, ev.Disowned): (_disowned, (ENDED,)),
     (CLAIMING, ev.Stop): (_interrupt, (ENDED,)),
     (RUNNING, ev.Kept): (_start, (RUNNING,)),
@@ -375,13 +375,13 @@ TABLE: dict[tuple[str, type], tuple[Callable[[Execution, Any], Next], tuple[str,
     (STOPPING, ev.Accepted): (_ignore, (STOPPING,)),  # an update that was under way
     (STOPPING, ev.Unfit): (_ignore, (STOPPING,)),
     (STOPPING, ev.Gone): (_stopping_gone, (STOPPING,)),
-    (STOPPING, ev.Doubt): (_ignore, (STOPPING,)),  # the report's answer will tell, or nothing is to be reported
+    (STOPPING, ev.Doubt): (_ignore, (STOPPING,)),  # the report's answer says it, or nothing is to be reported
     (STOPPING, ev.Disowned): (_ignore, (STOPPING,)),
     (STOPPING, ev.Stop): (_stop, (STOPPING,)),
     (REPORTING, ev.Accepted): (_reported, (ENDED,)),
     (REPORTING, ev.Gone): (_report_gone, (ENDED,)),
     (REPORTING, ev.Unfit): (_report_unfit, (REPORTING, ENDED)),
-    (REPORTING, ev.Doubt): (_ignore, (REPORTING,)),  # the report's own answer will tell
+    (REPORTING, ev.Doubt): (_ignore, (REPORTING,)),  # the report's own answer says it
     (REPORTING, ev.Disowned): (_disowned, (ENDED,)),
     (REPORTING, ev.Stop): (_ignore, (REPORTING,)),  # it may still be answered before the agent ends
 }

@@ -15,7 +15,7 @@ STUCK = "given up"  # the cloud takes no update of it, or names others; never to
 INTERRUPTED = "interrupted"  # the agent ends first; the execution stays IN_PROGRESS in the cloud
 
 # The variables that tell the processes of one execution from all others, also from those of a second thing's agent.
-VARIABLES = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
+VARIABLES: tuple[str, ...] = ("AWS_IOT_THING_NAME", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_EXECUTION_NUMBER")
 
 
 def marks(thing: str, job_id: str, number: int) -> tuple[str, ...]:

@@ -38,8 +38,8 @@ class StepResult:
 def judge(result: StepResult, action: Action) -> tuple[bool, str]:
     """Whether a step succeeded, and the reason to report.
 
-    SUCCEEDED if and only if the exit status is 0 and stderr has no more lines than allowStdErr (seed page); a
-    process that a signal ended has failed.
+    SUCCEEDED if and only if the exit status is 0 and stderr has no more lines than allowStdErr (C++ client's Jobs
+    README); a process that a signal ended has failed.
     """
     if result.error:
         return False, result.error

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a restart needs to know about an execution: as the journal holds it, and as the cloud is told of it. Pure.
+"""What a restart needs to know about an execution: as the journal holds it, and as the cloud holds a copy of it. Pure.
 
 The journal comes first. Where it was lost or can't be written, the cloud's copy counts: every IN_PROGRESS update says
 in its statusDetails how far the execution is (`resume`), and start-next gives that back.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dc.jobs.core.key import Key
 
     class Snapshot(TypedDict, total=False):
-        """One record of the journal; {}: no execution is at hand. What was read from a disk may lack any of it, or hold
+        """One record of the journal; {}: no execution is in hand. What was read from a disk may lack any of it, or hold
         a value of another type: read it by the functions below."""
 
         job: str
@@ -44,9 +44,10 @@ def key_of(snapshot: Snapshot) -> Key | None:
     return (job_id, number(snapshot, "number", 0), queued if isinstance(queued, (int, float)) else 0)
 
 
-def further(snapshot: Snapshot, told: str) -> Snapshot:
-    """`snapshot`, or what the cloud was `told` (`Execution.position`) if that is further on. Other text is no news."""
-    words = told.split(" ")
+def furthest(snapshot: Snapshot, position: str) -> Snapshot:
+    """`snapshot`, or what `position` says (as `Execution.position` writes it) if that is further on. Any other text
+    changes nothing."""
+    words = position.split(" ")
     if snapshot.get("status") or len(words) != 6 or words[::2] != ["step", "attempt", "boot"]:
         return snapshot
     if any(len(digits) > 9 or not digits.isdecimal() for digits in (words[1], words[3])):

@@ -99,7 +99,7 @@ def _over(u: Update, _: ev.Event, __: Content) -> Next:
 
 def _stale(u: Update, event: ev.Stale, content: Content) -> Next:
     version = event.version
-    # A higher one comes of our unanswered update; the same, start-next told while the update was under way. A lower
+    # A higher one comes of our unanswered update; the same one, start-next named while the update was under way. A lower
     # one is that of another execution with the same name, made after ours was deleted.
     if version == u.version or (u.unanswered and version > u.version):
         u.unanswered = False

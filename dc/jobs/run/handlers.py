@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an action of a job document to a program, its arguments and its environment. No shell anywhere.
 
-Where a handler is looked for (seed page, "Creating a Job"): `path` "default" is the handler directory, another path is
-that directory, no path is the PATH of the agent, followed by the handler directory and its parent as in the C++ client.
+Where a handler is looked for (C++ client's Jobs README, "Creating a Job"): `path` "default" is the handler directory,
+another path is that directory, no path is the PATH of the agent, followed by the handler directory and its parent as in
+the C++ client.
 
 A handler in the handler directory runs only if nobody but the agent's user (or root) could have put it there:
-directory and file have mode exactly 700 (seed page) and belong to the agent's user, the file is a regular file and
-lies directly inside, and no directory above can be renamed by others. With that, the check can't be raced: between
-check and exec only that same user could change anything.
+directory and file have mode exactly 700 (C++ client's Jobs README) and belong to the agent's user, the file is a regular
+file and lies directly inside, and no directory above can be renamed by others. With that, the check can't be raced:
+between check and exec only that same user could change anything.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Handlers:
 
             return as_user(action.run_as_user, program, action.argv, self.search_path)
         program = self._handler(action.argv[0], action.path)
-        if action.operation:  # seed page: the handler's arguments are those of the document
+        if action.operation:  # C++ client's Jobs README: the handler's arguments are those of the document
             return program, (program, *action.argv[1:])
         return program, (program, action.run_as_user, *action.argv[1:])
 

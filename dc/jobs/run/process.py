@@ -35,7 +35,7 @@ _DEAD_WAIT_SECONDS = 2.0  # after SIGKILL; only a process stuck in the kernel ou
 class Process:
     """One step's process and all of its group. `done(StepResult)` is called once, when nothing more will come.
 
-    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout", "stderr" or PROGRESS. `mark`:
+    `lines(stream, chunk)` is shown every chunk of output, for the log; `stream` is "stdout", "stderr" or PROGRESS. `marks`:
     variables (NAME=VALUE) of its environment, by which processes that left the group are found when the step is killed.
     """
 
@@ -45,13 +45,13 @@ class Process:
         done: Callable[[StepResult], None],
         output_grace: float,
         lines: Callable[[str, bytes], None],
-        mark: tuple[str, ...],
+        marks: tuple[str, ...],
     ) -> None:
         self._loop = loop
         self._done = done
         self._output_grace = output_grace
         self._lines = lines
-        self._mark = mark
+        self._marks = marks
         self.pid = 0
         self._pipes: dict[int, str] = {}
         self._tails = {"stdout": Tail(), "stderr": Tail()}
@@ -73,7 +73,7 @@ class Process:
                 reads.append(high(read))
                 given.append(high(write))
             self.pid = spawn(command, given[0], given[1], given[2], given[3] if command.progress else None)
-            cgroup.enter(self._mark, self.pid)
+            cgroup.enter(self._marks, self.pid)
         except OSError as error:
             failure = spawn_failure(command.program, error.errno)
         except ValueError as error:  # a lone surrogate, say, that no byte stands for
@@ -195,7 +195,7 @@ class Process:
         """The same for what left the group; whether there was any."""
         from dc.jobs.run.strays import signal_all
 
-        return signal_all(self._mark, number)
+        return signal_all(self._marks, number)
 
     def _kill_now(self) -> None:
         self._loop.disarm("step-kill")
@@ -225,7 +225,7 @@ class Process:
     def _finish(self) -> None:
         for timer in ("step-kill", "step-output", "step-dead") if self._armed else ():
             self._loop.disarm(timer)
-        cgroup.tidy(self._mark)
+        cgroup.tidy(self._marks)
         done, self._done = self._done, _already
         tails = self._tails
         if self._status is None or self._status == -1:

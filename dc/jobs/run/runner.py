@@ -28,10 +28,10 @@ LOGGED_BYTES = 4096  # of each stream of a step: the log is for finding faults, 
 
 class Runner:
     """Set both before `run`. `ended(StepResult)` is called on the loop, never from within `run`, once for every `run`;
-    `told(chunk)` with what the handler writes about its progress."""
+    `on_progress(chunk)` with what the handler writes about its progress."""
 
     ended: Callable[[StepResult], None]
-    told: Callable[[bytes], None]
+    on_progress: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Runner:
 
     def _show(self, stream: str, chunk: bytes) -> None:
         if stream == PROGRESS:
-            self.told(chunk)
+            self.on_progress(chunk)
             return
         left = LOGGED_BYTES - self._logged[stream]
         if left <= 0 or not self._log.enabled("DEBUG"):

@@ -71,7 +71,7 @@ class SimRunner(Runner):
         """The handler wrote a line of progress."""
         if process is self._running:
             self._lines += 1
-            self.told(b"lines=%d\n" % self._lines)
+            self.on_progress(b"lines=%d\n" % self._lines)
 
     def gone(self, process: Process, result: StepResult) -> None:
         """SIGCHLD, reaped and drained."""

@@ -183,7 +183,8 @@ class Oracle:
         """The process has ended: what would the next one read?"""
         disk = self._world.disk
         if disk.fault == IN_MEMORY and not disk.written:
-            self._records, self._synced = [{}], 1
+            self._records = [{}]
+            self._synced = 1
             self._journalled.clear()
             return
         record = Journal(STATE, disk.whole(), KeptLog()).load()

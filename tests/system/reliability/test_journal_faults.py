@@ -77,12 +77,12 @@ def test_a_state_folder_that_can_not_be_written_stops_no_job(own_broker: OwnBrok
     for job in jobs:
         ended = own_broker.result(job)
         assert (ended.status, ended.details["stdout"]) == ("SUCCEEDED", "hi\n")
-    assert own_broker.agent.log().count("no promise to resume a job after a restart") == 1
+    assert own_broker.agent.log().count("a job may not resume after a restart") == 1
     own_broker.agent.wait_log(
-        rf"\[WARN\] .*no promise to resume a job after a restart: {own_broker.thing.state}.*{word}"
+        rf"\[WARN\] .*a job may not resume after a restart, its journal can't be used: {own_broker.thing.state}.*{word}"
     )
     details = own_broker.service.requests("update", jobs[0])[0].body["statusDetails"]
-    assert re.match(f"no promise to resume after a restart: .*{word}", details["journal"])
+    assert re.match(f"may not resume after a restart: .*{word}", details["journal"])
 
 
 def test_without_a_journal_an_interrupted_job_that_is_failed_leaves_nothing_running_beside_the_next(

@@ -228,7 +228,7 @@ def test_a_job_that_ends_the_agent_every_time_is_failed_at_the_third_attempt(
     ended = own_broker.result(job)
     assert (ended.status, ended.details["reason"]) == (
         "FAILED",
-        "Interrupted by restart 3 times, which is all it may be",
+        "Interrupted by restart 3 times; jobs.max-attempts allows no further attempt",
     )
     assert own_broker.run(operation("true")).status == "SUCCEEDED"
     assert len(own_broker.ledger()) == 3

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The seed page, "Jobs Feature Configuration Options": the flags and the keys of the configuration file."""
+"""The C++ client's Jobs README, "Jobs Feature Configuration Options": the flags and the keys of the configuration file."""
 
 from __future__ import annotations
 

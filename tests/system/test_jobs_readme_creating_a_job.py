@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The seed page, "Jobs Feature" and "Creating a Job": one test per sentence it promises."""
+"""The C++ client's Jobs README, "Jobs Feature" and "Creating a Job": one test per sentence it promises."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""The seed page, "Creating your own Job Handler" and "Debugging your Job": one test per sentence it promises."""
+"""The C++ client's Jobs README, "Creating your own Job Handler" and "Debugging your Job": one test per sentence it promises."""
 
 from __future__ import annotations
 
