@@ -3,7 +3,7 @@
 """Which features this build has: the base client knows them by this table only.
 
 A build that leaves a feature out replaces this module by one without its name (see docs/building.md).
-Each name is a package `dc.NAME` with `start(client) -> feature`, loaded only when the feature is enabled.
+Each name is a package `dc.NAME` with `start(host) -> feature`, loaded only when the feature is enabled.
 """
 
 FEATURES = ("jobs",)

@@ -4,7 +4,7 @@
 
 A process leaves its group of processes with `setsid` and its marks with `env -i`, but not its control group. Used only
 where cgroup v2 is mounted and the agent may make groups below its own; under systemd only if that unit is delegated
-(`Delegate=yes`), which is systemd's rule. Nothing here raises: without control groups, leftovers.py finds what it can.
+(`Delegate=yes`), which is systemd's rule. Nothing here raises: without control groups, strays.py finds what it can.
 
 A process is put in just after its start, so what it forks in its first microseconds may stay outside, and is found by
 its environment. What a handler leaves running on purpose stays in its group, which is removed once it is empty.

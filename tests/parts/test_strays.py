@@ -15,7 +15,7 @@ import pytest
 from dc.jobs.run import strays
 from localcloud.waiting import wait_until
 
-MARKED = ("AWS_IOT_THING_NAME=leftover-thing", f"AWS_IOT_JOB_ID=job-{os.getpid()}", "AWS_IOT_JOB_EXECUTION_NUMBER=1")
+MARKED = ("AWS_IOT_THING_NAME=stray-thing", f"AWS_IOT_JOB_ID=job-{os.getpid()}", "AWS_IOT_JOB_EXECUTION_NUMBER=1")
 DEADLINE = 20.0
 ENV = dict(variable.split("=", 1) for variable in MARKED)
 
