@@ -24,7 +24,7 @@ from localcloud.thing import Thing
 from localcloud.waiting import wait_until
 
 ACCOUNT, REGION = "000000000000", "us-west-2"
-# The seed page's output has ISO times, the default of version 2 of the command; version 1 has to be told.
+# The output in the C++ client's Jobs README has ISO times, the default of version 2 of the command; version 1 has to be told.
 AWS_CONFIG = f"[default]\nregion = {REGION}\ncli_timestamp_format = iso8601\n"
 TERMINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 

@@ -187,7 +187,7 @@ def test_a_subcommand_runs_before_any_configuration_is_read(program: Program, mo
     assert program("--cert", "do") == 1
 
 
-def test_the_internal_command_is_the_trampolines() -> None:
+def test_the_internal_command_becomes_another_user() -> None:
     assert commands.module_of("--internal-run-as") == "dc.jobs.run.become"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dc.features import RUN_AS as TRAMPOLINE_FLAG
+from dc.features import RUN_AS as RUN_AS
 from dc.jobs.core.outcome import HandlerError
 
 _FROM_SOURCE = (
@@ -30,7 +30,7 @@ def as_user(user: str, program: str, argv: tuple[str, ...], search_path: str) ->
     if entry.pw_uid == os.geteuid():
         return program, argv
     if os.geteuid() == 0:
-        words = (*trampoline_command(), user, program, *argv)
+        words = (*become_command(), user, program, *argv)
         return words[0], words
     for folder in search_path.split(":"):
         sudo = os.path.join(folder, "sudo")
@@ -42,10 +42,10 @@ def as_user(user: str, program: str, argv: tuple[str, ...], search_path: str) ->
     )
 
 
-def trampoline_command() -> tuple[str, ...]:
-    """How to start this very program as the trampoline."""
+def become_command() -> tuple[str, ...]:
+    """How to start this very program as `become.py`."""
     if "__compiled__" in globals():
-        return (own_binary(), TRAMPOLINE_FLAG)
+        return (own_binary(), RUN_AS)
     root = os.path.abspath(__file__).rsplit("/dc/", 1)[0]
     return (sys.executable, "-I", "-S", "-c", _FROM_SOURCE, root)
 
