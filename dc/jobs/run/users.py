@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from dc.features import RUN_AS as RUN_AS
+from dc.features import RUN_AS
 from dc.jobs.core.outcome import HandlerError
 
 _FROM_SOURCE = (
