@@ -80,6 +80,7 @@ class Journal:
         self.degraded = ""
         self.blank = True
         self._log = log
+        self._logged = ""  # as long as it does not change, it is said once
         self._disk = disk
         self._size = MAX_BYTES  # unknown: the first write replaces what is there
 
@@ -88,7 +89,7 @@ class Journal:
         try:
             text = self._disk.read(self.path)
         except OSError as error:
-            self._fail(error)
+            self.degraded = self._why(error)
             return {}
         for line in reversed(text.split(b"\n")):
             record = _record(line)
@@ -111,16 +112,18 @@ class Journal:
                 self._size += len(data)
         except OSError as error:
             self._size = MAX_BYTES
-            self._fail(error)
+            self.degraded = self._why(error)
+            if self.degraded != self._logged:
+                self._log.warn(
+                    PART, f"a job may not resume after a restart, its journal can't be kept: {self.degraded}"
+                )
+            self._logged = self.degraded
             return False
-        self.degraded = ""
+        self.degraded = self._logged = ""
         return True
 
-    def _fail(self, error: OSError) -> None:
-        why = f"{error.filename or self.path}: {error.strerror}"
-        if why != self.degraded:
-            self._log.warn(PART, f"a job may not resume after a restart, its journal can't be used: {why}")
-        self.degraded = why
+    def _why(self, error: OSError) -> str:
+        return f"{error.filename or self.path}: {error.strerror}"
 
 
 def _record(line: bytes) -> Snapshot | None:

@@ -79,7 +79,7 @@ def test_a_state_folder_that_can_not_be_written_stops_no_job(own_broker: OwnBrok
         assert (ended.status, ended.details["stdout"]) == ("SUCCEEDED", "hi\n")
     assert own_broker.agent.log().count("a job may not resume after a restart") == 1
     own_broker.agent.wait_log(
-        rf"\[WARN\] .*a job may not resume after a restart, its journal can't be used: {own_broker.thing.state}.*{word}"
+        rf"\[WARN\] .*a job may not resume after a restart, its journal can't be kept: {own_broker.thing.state}.*{word}"
     )
     details = own_broker.service.requests("update", jobs[0])[0].body["statusDetails"]
     assert re.match(f"may not resume after a restart: .*{word}", details["journal"])
