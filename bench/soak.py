@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.world import agent, start, world
+from bench.rig import agent, scripted_broker, start
 from localcloud import procfs
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -48,7 +48,7 @@ def main() -> None:
     name, command = agent(asked.arch)
     warm = min(WARM, asked.jobs // 2)
     print(f"{name}: {asked.jobs} jobs; anonymous memory after the last against that after job {warm}")
-    with world() as (service, thing):
+    with scripted_broker() as (service, thing):
         tally = Tally(service, thing)
         process = start(command, thing)
         try:

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.world import agent, milliseconds_since, start, world
+from bench.rig import agent, milliseconds_since, scripted_broker, start
 from localcloud import procfs
 from localcloud.scripted import ScriptedJobs
 from localcloud.thing import Thing
@@ -82,7 +82,7 @@ def main() -> None:
     asked = parser.parse_args()
     name, command = agent(asked.arch)
     python, env = interpreter(name, command)
-    with world() as (service, thing):
+    with scripted_broker() as (service, thing):
         once(command, service, thing, 0.5)  # not counted: fills caches, writes .pyc files
         bare(python, env)
         agents, bares = [], []

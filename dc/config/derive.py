@@ -16,8 +16,19 @@ from dc.config.problems import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dc.config.load import Sources
+    from collections.abc import Mapping
+    from typing import Protocol
+
     from dc.config.problems import Problems
+
+    class Given(Protocol):
+        """The settings as given: a value and its origin for every row of the table, and the circumstances."""
+
+        values: dict[str, object]
+        origins: dict[str, str]
+        environ: Mapping[str, str]
+        uid: int
+        problems: Problems
 
 ROOT_STATE_DIR = "/var/lib/aws-iot-device-client"
 USER_STATE_DIR = "~/.aws-iot-device-client"
@@ -27,7 +38,7 @@ _HOST = _LETTERS | frozenset(".-_")
 _IPV6 = frozenset("0123456789abcdefABCDEF:.%")
 
 
-def attributes(sources: Sources) -> dict[str, object]:
+def attributes(sources: Given) -> dict[str, object]:
     """The attributes of Config, by name. Adds what is wrong to `sources.problems`."""
     problems = sources.problems
     found: dict[str, object] = {}
@@ -73,7 +84,7 @@ def split_endpoint(text: str) -> tuple[str, int | None]:
     return host, int(digits)
 
 
-def _in_full(setting: Setting, text: str, sources: Sources) -> str:
+def _in_full(setting: Setting, text: str, sources: Given) -> str:
     """The absolute path; "" when it is unset or when an error was noted."""
     if not text:
         return ""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dc.jobs.worker import Worker
 
 PART = "jobs"
-POLL_SECONDS = 3600.0  # a safety net: every loss of a message that is known about is mended sooner
+POLL_SECONDS = 3600.0  # a safety net: every loss that is noticed is made good sooner
 NEXT_SECONDS = 1.0  # after a report, notify-next names the next execution at once; if not, ask
 REMEMBERED = 16  # executions that were ended, to tell late duplicates
 ASK_SECONDS, REFUSED_SECONDS, MAX_ASK_SECONDS = 10.0, 4.0, 64.0

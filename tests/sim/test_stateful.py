@@ -19,7 +19,7 @@ from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADAB
 from tests.sim.simulator.events import EPOCH
 from tests.sim.simulator.explore import COUNT
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.world import VARIANTS, Variant, World
+from tests.sim.simulator.world import VARIANTS, CrashWorld, Variant
 
 COURSES = int(os.environ.get("DC_SIM_COURSES", "1000"))
 JOBS = ("one", "two", "three")
@@ -56,7 +56,7 @@ class Courses(RuleBasedStateMachine):
         super().__init__()
         self._handlers: dict[str, list[Behaviour]] = {"reboot": [Behaviour(30.0, deed=REBOOT)]}
         self._end: tuple[int, Variant] | None = None
-        self._world = World(Scenario("stateful", [], handlers=self._handlers, steady=False), ends=self._ends)
+        self._world = CrashWorld(Scenario("stateful", [], handlers=self._handlers, steady=False), ends=self._ends)
 
     def _ends(self, point: int) -> Variant | None:
         if self._end is None or point < self._end[0]:

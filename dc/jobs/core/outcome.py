@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class HandlerError(Exception):
-    """The action can't be run here; the text is the reason to report, with what was found, wanted, and the mend."""
+    """The action can't be run here; the text is the reason to report, with what was found, wanted, and the fix."""
 
 
 class StepResult:

@@ -20,7 +20,7 @@ from tests.sim.simulator.network import THING
 
 if TYPE_CHECKING:
     from dc.client import Host
-    from tests.sim.simulator.world import World
+    from tests.sim.simulator.world import CrashWorld
 
 STATE = "/state"
 
@@ -38,7 +38,7 @@ def make_config(overrides: Mapping[str, object]) -> Config:
 class SimRunner(Runner):
     """Starts processes on the simulated board."""
 
-    def __init__(self, world: World, loop: SimLoop, life: int) -> None:
+    def __init__(self, world: CrashWorld, loop: SimLoop, life: int) -> None:
         self._world = world
         self._loop = loop
         self._life = life
@@ -84,7 +84,7 @@ class SimRunner(Runner):
 class SimHost:
     """What the feature sees of the base client."""
 
-    def __init__(self, world: World, loop: SimLoop, log: HandedLog) -> None:
+    def __init__(self, world: CrashWorld, loop: SimLoop, log: HandedLog) -> None:
         self.config = world.config
         self.loop = loop
         self.log = log
@@ -98,7 +98,7 @@ class SimHost:
 class SimMachine(Machine):
     """The simulated board, to the agent."""
 
-    def __init__(self, world: World, runner: SimRunner) -> None:
+    def __init__(self, world: CrashWorld, runner: SimRunner) -> None:
         self.disk = world.disk
         self.performed = lambda effect: world.point(f"effect {type(effect).__name__}")
         self._world = world
@@ -128,7 +128,7 @@ class SimMachine(Machine):
 class Agent:
     """A process from its start to its end. `online`: connected and subscribed."""
 
-    def __init__(self, world: World, life: int) -> None:
+    def __init__(self, world: CrashWorld, life: int) -> None:
         self.life = life
         self.online = False
         self.stopping = False

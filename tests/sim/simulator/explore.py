@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from localcloud.jobs_model import Execution
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.scenario import Scenario
-from tests.sim.simulator.world import VARIANTS, Variant, World
+from tests.sim.simulator.world import VARIANTS, CrashWorld, Variant
 
 REPLAY = "DC_SIM_CRASH"  # SCENARIO:POINT:VARIANT in the environment runs that one alone
 
@@ -30,17 +30,17 @@ class Count:
 COUNT = Count()
 
 
-def plain(scenario: Scenario) -> World:
+def plain(scenario: Scenario) -> CrashWorld:
     """The scenario without an end of the agent but those it holds itself; the outcomes are as it says."""
-    world = World(scenario)
+    world = CrashWorld(scenario)
     world.run()
     _check(world, scenario, "")
     return world
 
 
-def crash_at(scenario: Scenario, point: int, variant: Variant) -> World:
+def crash_at(scenario: Scenario, point: int, variant: Variant) -> CrashWorld:
     """The scenario, with the agent ended at one point."""
-    world = World(scenario, ends=lambda each: variant if each == point else None)
+    world = CrashWorld(scenario, ends=lambda each: variant if each == point else None)
     where = f"{REPLAY}={scenario.name}:{point}:{variant.name}"
     try:
         world.run()
@@ -62,7 +62,7 @@ def every_crash(scenario: Scenario, variants: Sequence[Variant] = VARIANTS) -> t
     return points, crashes
 
 
-def statuses(world: World) -> list[str]:
+def statuses(world: CrashWorld) -> list[str]:
     """Of every execution, in the order of creation."""
     return [_status(each) for each in world.service.executions]
 
@@ -71,7 +71,7 @@ def _status(execution: Execution) -> str:
     return "DELETED" if execution.deleted else execution.status
 
 
-def _check(world: World, scenario: Scenario, where: str) -> None:
+def _check(world: CrashWorld, scenario: Scenario, where: str) -> None:
     found = statuses(world)
     if scenario.outcomes and found != scenario.outcomes:
         raise Violation(f"{where}\n{scenario.name} ended as {found}, wanted {scenario.outcomes}\n{world.trace()}")

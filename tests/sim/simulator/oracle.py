@@ -21,7 +21,7 @@ from tests.sim.simulator.events import Violation
 
 if TYPE_CHECKING:
     from dc.jobs.core.snapshot import Snapshot
-    from tests.sim.simulator.world import World
+    from tests.sim.simulator.world import CrashWorld
 
 Record = dict[str, object]
 
@@ -38,7 +38,7 @@ def actions_of(document: object) -> tuple[Action, ...] | None:
 class Oracle:
     """Knows what the service, the board and the disk have seen, and so what the agent may do."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CrashWorld) -> None:
         self.runs: dict[Key, list[Run]] = {}
         self._world = world
         self._asked: dict[str, int] = {}  # clientToken of an IN_PROGRESS update: which process sent it

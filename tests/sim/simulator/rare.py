@@ -10,10 +10,10 @@ updated the execution meanwhile, start-next is asked at 31.30 whose it is, and t
 from __future__ import annotations
 
 from localcloud.jobs_model import Job
+from tests.sim.simulator import happenings
 from tests.sim.simulator.board import Behaviour
 from tests.sim.simulator.network import DOWN, LATE, LOSE, REFUSE, THROTTLE, UP, Rule
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.world import World
 
 GOOD, BAD = "SUCCEEDED", "FAILED"
 LONG = Behaviour(70.0)
@@ -22,30 +22,6 @@ ONE = [(1.0, Job("one", operation()))]
 AT_THE_FIRST_QUESTION = [(0.24, Job("one", operation()))]  # start-next, asked at 0.2, names it as notify-next does
 LIMITED = [(1.0, Job("one", steps("first", timeouts={"first": 30})))]
 PROGRESS_THROTTLED = (Rule(UP, "claim", 2, THROTTLE),)
-
-
-def _cancel(world: World) -> None:
-    world.service.cancel("one")
-
-
-def _meddle(world: World) -> None:
-    world.service.meddle("one")
-
-
-def _delete(world: World) -> None:
-    world.service.delete("one")
-
-
-def _create_again(world: World) -> None:
-    world.service.create(world.job("one"))
-
-
-def _down(world: World) -> None:
-    world.link(False)
-
-
-def _up(world: World) -> None:
-    world.link(True)
 
 
 REFUSALS = (
@@ -69,7 +45,7 @@ CROSSINGS = (
         ONE,
         ["CANCELED"],
         handlers={"work": [LONG]},
-        happenings=[(31.12, _cancel)],
+        happenings=[(31.12, happenings.cancel)],
         steady=False,
     ),
     Scenario(
@@ -77,17 +53,23 @@ CROSSINGS = (
         LIMITED,
         ["CANCELED"],
         handlers={"first": [STUBBORN]},
-        happenings=[(31.18, _cancel)],
+        happenings=[(31.18, happenings.cancel)],
         steady=False,
     ),
-    Scenario("offline-as-progress-is-due", ONE, [GOOD], handlers={"work": [LONG]}, happenings=[(20, _down), (50, _up)]),
+    Scenario(
+        "offline-as-progress-is-due",
+        ONE,
+        [GOOD],
+        handlers={"work": [LONG]},
+        happenings=[(20, happenings.down), (50, happenings.up)],
+    ),
     Scenario("first-question-answered-late", ONE, [GOOD], rules=(Rule(DOWN, "no-offer", 1, LATE),)),
     Scenario("first-offer-late", AT_THE_FIRST_QUESTION, [GOOD], rules=(Rule(DOWN, "offer", 1, LATE),)),
     Scenario(
         "notified-late-of-what-runs",
         ONE,
         [GOOD],
-        happenings=[(1.1, _down), (1.2, _up)],
+        happenings=[(1.1, happenings.down), (1.2, happenings.up)],
         rules=(Rule(DOWN, "notify-next", 1, LATE),),
     ),
     Scenario(
@@ -95,7 +77,7 @@ CROSSINGS = (
         ONE,
         ["DELETED", GOOD],
         handlers={"work": [Behaviour(9.0)]},
-        happenings=[(5.0, _delete), (5.1, _create_again)],
+        happenings=[(5.0, happenings.delete), (5.1, happenings.create_again)],
         rules=(Rule(DOWN, "notify-next", 2, LOSE),),
         steady=False,
     ),
@@ -109,7 +91,7 @@ PAUSES = (
         ONE,
         [GOOD],
         handlers={"work": [LONG]},
-        happenings=[(31.5, _down), (40.0, _up)],
+        happenings=[(31.5, happenings.down), (40.0, happenings.up)],
         rules=PROGRESS_THROTTLED,
     ),
     Scenario(
@@ -117,7 +99,7 @@ PAUSES = (
         ONE,
         ["CANCELED"],
         handlers={"work": [LONG]},
-        happenings=[(31.4, _cancel)],
+        happenings=[(31.4, happenings.cancel)],
         rules=PROGRESS_THROTTLED,
         steady=False,
     ),
@@ -126,7 +108,7 @@ PAUSES = (
         ONE,
         ["DELETED", GOOD],
         handlers={"work": [LONG]},
-        happenings=[(31.4, _delete), (31.5, _create_again)],
+        happenings=[(31.4, happenings.delete), (31.5, happenings.create_again)],
         rules=(*PROGRESS_THROTTLED, Rule(DOWN, "notify-next", 2, LOSE)),
         steady=False,
     ),
@@ -146,14 +128,26 @@ PAUSES = (
 
 # Another client has updated the execution, and something else happens before start-next has told whose it is.
 QUESTIONS = (
-    Scenario("claim-of-another", ONE, ["CANCELED"], happenings=[(1.08, _meddle), (1.17, _cancel)], steady=False),
-    Scenario("report-of-another", ONE, ["CANCELED"], happenings=[(3.18, _meddle), (3.27, _cancel)], steady=False),
+    Scenario(
+        "claim-of-another",
+        ONE,
+        ["CANCELED"],
+        happenings=[(1.08, happenings.meddle), (1.17, happenings.cancel)],
+        steady=False,
+    ),
+    Scenario(
+        "report-of-another",
+        ONE,
+        ["CANCELED"],
+        happenings=[(3.18, happenings.meddle), (3.27, happenings.cancel)],
+        steady=False,
+    ),
     Scenario(
         "progress-of-another",
         ONE,
         ["CANCELED"],
         handlers={"work": [LONG]},
-        happenings=[(20.0, _meddle), (31.27, _cancel)],
+        happenings=[(20.0, happenings.meddle), (31.27, happenings.cancel)],
         steady=False,
     ),
     Scenario(
@@ -161,7 +155,7 @@ QUESTIONS = (
         ONE,
         ["CANCELED"],
         handlers={"work": [STUBBORN]},
-        happenings=[(20.0, _meddle), (31.27, _cancel)],
+        happenings=[(20.0, happenings.meddle), (31.27, happenings.cancel)],
         config={"jobs_max_run_seconds": 30.15},
         steady=False,
     ),
@@ -170,21 +164,21 @@ QUESTIONS = (
         ONE,
         [GOOD],
         handlers={"work": [Behaviour(30.13)]},
-        happenings=[(20.0, _meddle)],
+        happenings=[(20.0, happenings.meddle)],
     ),
     Scenario(
         "offline-in-a-question",
         ONE,
         [GOOD],
         handlers={"work": [LONG]},
-        happenings=[(20.0, _meddle), (31.28, _down), (40.0, _up)],
+        happenings=[(20.0, happenings.meddle), (31.28, happenings.down), (40.0, happenings.up)],
     ),
     Scenario(
         "made-again-in-a-question",
         ONE,
         ["DELETED", GOOD],
         handlers={"work": [LONG]},
-        happenings=[(20.0, _meddle), (31.24, _delete), (31.26, _create_again)],
+        happenings=[(20.0, happenings.meddle), (31.24, happenings.delete), (31.26, happenings.create_again)],
         steady=False,
     ),
 )

@@ -13,7 +13,7 @@ from tests.sim.simulator.board import Behaviour
 from tests.sim.simulator.network import Rule
 
 if TYPE_CHECKING:
-    from tests.sim.simulator.world import World
+    from tests.sim.simulator.world import CrashWorld
 
 
 def operation(name: str = "work", **more: object) -> dict[str, object]:
@@ -53,12 +53,12 @@ class Scenario:
         outcomes: Sequence[str] = (),
         *,
         handlers: Mapping[str, Sequence[Behaviour]] | None = None,
-        happenings: Sequence[tuple[float, Callable[[World], None]]] = (),
+        happenings: Sequence[tuple[float, Callable[[CrashWorld], None]]] = (),
         rules: tuple[Rule, ...] = (),
         config: Mapping[str, object] | None = None,
         session: bool = True,
         steady: bool = True,
-        set_up: Callable[[World], None] | None = None,
+        set_up: Callable[[CrashWorld], None] | None = None,
     ) -> None:
         self.name = name
         self.jobs = jobs
@@ -71,7 +71,7 @@ class Scenario:
         self._happenings = happenings
         self._set_up = set_up
 
-    def set_up(self, world: World) -> None:
+    def set_up(self, world: CrashWorld) -> None:
         """Let everything come in `world`."""
         if self._set_up is not None:
             self._set_up(world)
@@ -91,9 +91,9 @@ class Scenario:
         return runs[min(before, len(runs) - 1)]
 
 
-def _creates(world: World, job: Job) -> Callable[[], None]:
+def _creates(world: CrashWorld, job: Job) -> Callable[[], None]:
     return lambda: world.service.create(job)
 
 
-def _happens(world: World, happening: Callable[[World], None]) -> Callable[[], None]:
+def _happens(world: CrashWorld, happening: Callable[[CrashWorld], None]) -> Callable[[], None]:
     return lambda: happening(world)

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 from localcloud.jobs_model import Job
-from tests.sim.simulator import rare
+from tests.sim.simulator import happenings, rare
 from tests.sim.simulator.board import CUT, KILL_AGENT, REBOOT, STOP_AGENT, Behaviour
-from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADABLE
 from tests.sim.simulator.network import DOWN, INTERNAL, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.world import World
 
 GOOD, BAD = "SUCCEEDED", "FAILED"
 LONG = Behaviour(70.0)
@@ -18,66 +16,6 @@ LONG = Behaviour(70.0)
 
 def _one(document: object, **more: float) -> list[tuple[float, Job]]:
     return [(1.0, Job("one", document, timeout=more.get("timeout", 0.0), lag=more.get("lag", 0.0)))]
-
-
-def _cancel(world: World) -> None:
-    world.service.cancel("one")
-
-
-def _delete(world: World) -> None:
-    world.service.delete("one")
-
-
-def _meddle(world: World) -> None:
-    world.service.meddle("one")
-
-
-def _create_again(world: World) -> None:
-    world.service.create(world.job("one"))
-
-
-def _down(world: World) -> None:
-    world.link(False)
-
-
-def _up(world: World) -> None:
-    world.link(True)
-
-
-def _silence(world: World) -> None:
-    world.silence(25.0)
-
-
-def _stop(world: World) -> None:
-    world.stop_agent()
-
-
-def _reboot(world: World) -> None:
-    world.shut_down()
-
-
-def _full(world: World) -> None:
-    world.disk.fails(FULL)
-
-
-def _short(world: World) -> None:
-    world.disk.fails(SHORT)
-
-
-def _read_only(world: World) -> None:
-    world.disk.fails(READ_ONLY)
-
-
-def _in_memory(world: World) -> None:
-    world.disk.fails(IN_MEMORY)
-
-
-def _unreadable(world: World) -> None:
-    world.disk.fails(UNREADABLE)
-
-
-def _whole(world: World) -> None:
-    world.disk.fails("")
 
 
 THREE = steps("first", "second", final="last")
@@ -140,24 +78,24 @@ QUEUES = (
 )
 
 CANCELS = (
-    Scenario("cancelled-before", _one(operation()), happenings=[(1.02, _cancel)], steady=False),
-    Scenario("cancelled-during", _one(THREE), ["CANCELED"], happenings=[(4.5, _cancel)], steady=False),
+    Scenario("cancelled-before", _one(operation()), happenings=[(1.02, happenings.cancel)], steady=False),
+    Scenario("cancelled-during", _one(THREE), ["CANCELED"], happenings=[(4.5, happenings.cancel)], steady=False),
     Scenario(
         "cancelled-stubborn",
         [(1.0, Job("one", operation())), (2.0, Job("two", THREE))],
         ["CANCELED", GOOD],
         handlers={"work": [STUBBORN]},
-        happenings=[(4.5, _cancel)],
+        happenings=[(4.5, happenings.cancel)],
         steady=False,
     ),
-    Scenario("cancelled-after", _one(operation()), [GOOD], happenings=[(60.0, _cancel)]),
-    Scenario("cancelled-at-the-report", _one(operation()), happenings=[(3.17, _cancel)], steady=False),
+    Scenario("cancelled-after", _one(operation()), [GOOD], happenings=[(60.0, happenings.cancel)]),
+    Scenario("cancelled-at-the-report", _one(operation()), happenings=[(3.17, happenings.cancel)], steady=False),
     Scenario(
         "cancelled-offline",
         _one(operation()),
         ["CANCELED"],
         handlers={"work": [LONG]},
-        happenings=[(4.0, _down), (5.0, _cancel), (9.0, _up)],
+        happenings=[(4.0, happenings.down), (5.0, happenings.cancel), (9.0, happenings.up)],
         steady=False,
     ),
     Scenario(
@@ -165,7 +103,7 @@ CANCELS = (
         TWO,
         ["CANCELED", GOOD],
         handlers={"work": [LONG]},
-        happenings=[(4.0, _cancel)],
+        happenings=[(4.0, happenings.cancel)],
         rules=(Rule(DOWN, "notify-next", 2, LOSE),),
         steady=False,
     ),
@@ -174,7 +112,7 @@ CANCELS = (
         TWO,
         ["DELETED", GOOD],
         handlers={"work": [LONG]},
-        happenings=[(4.0, _delete)],
+        happenings=[(4.0, happenings.delete)],
         steady=False,
     ),
     Scenario(
@@ -182,7 +120,7 @@ CANCELS = (
         _one(operation()),
         ["DELETED", GOOD],
         handlers={"work": [Behaviour(5.0)]},
-        happenings=[(3.0, _delete), (3.5, _create_again)],
+        happenings=[(3.0, happenings.delete), (3.5, happenings.create_again)],
         steady=False,
     ),
     Scenario(
@@ -190,7 +128,12 @@ CANCELS = (
         _one(operation()),
         ["DELETED", GOOD],
         handlers={"work": [Behaviour(5.0)]},
-        happenings=[(3.0, _down), (4.0, _delete), (4.5, _create_again), (15.0, _up)],
+        happenings=[
+            (3.0, happenings.down),
+            (4.0, happenings.delete),
+            (4.5, happenings.create_again),
+            (15.0, happenings.up),
+        ],
         steady=False,
     ),
 )
@@ -220,18 +163,27 @@ TIMEOUTS = (
 )
 
 NETWORKS = (
-    Scenario("offline-in-a-step", _one(THREE), [GOOD], happenings=[(4.0, _down), (20.0, _up)]),
-    Scenario("offline-at-the-report", _one(operation()), [GOOD], happenings=[(3.0, _down), (30.0, _up)]),
-    Scenario("offline-long-at-the-report", _one(operation()), [GOOD], happenings=[(3.0, _down), (80.0, _up)]),
-    Scenario("offline-at-the-claim", _one(operation()), [GOOD], happenings=[(1.07, _down), (9.0, _up)]),
+    Scenario("offline-in-a-step", _one(THREE), [GOOD], happenings=[(4.0, happenings.down), (20.0, happenings.up)]),
+    Scenario(
+        "offline-at-the-report", _one(operation()), [GOOD], happenings=[(3.0, happenings.down), (30.0, happenings.up)]
+    ),
+    Scenario(
+        "offline-long-at-the-report",
+        _one(operation()),
+        [GOOD],
+        happenings=[(3.0, happenings.down), (80.0, happenings.up)],
+    ),
+    Scenario(
+        "offline-at-the-claim", _one(operation()), [GOOD], happenings=[(1.07, happenings.down), (9.0, happenings.up)]
+    ),
     Scenario(
         "offline-without-a-session",
         [(1.0, Job("one", operation())), (5.0, Job("two", THREE))],
         [GOOD, GOOD],
-        happenings=[(0.5, _down), (8.0, _up), (10.12, _down), (13.0, _up)],
+        happenings=[(0.5, happenings.down), (8.0, happenings.up), (10.12, happenings.down), (13.0, happenings.up)],
         session=False,
     ),
-    Scenario("silence", _one(THREE), [GOOD], happenings=[(3.0, _silence)]),
+    Scenario("silence", _one(THREE), [GOOD], happenings=[(3.0, happenings.silence)]),
     Scenario("claim-lost", _one(THREE), [GOOD], rules=(Rule(UP, "claim", 1, LOSE),)),
     Scenario("claim-answer-lost", _one(THREE), [GOOD], rules=(Rule(DOWN, "accepted", 1, LOSE),)),
     Scenario("report-lost", _one(THREE), [GOOD], rules=(Rule(UP, "report", 1, LOSE),)),
@@ -289,26 +241,30 @@ NETWORKS = (
     Scenario(
         "details-refused", _one(THREE), [GOOD], rules=(Rule(UP, "report", 1, REFUSE), Rule(UP, "report", 2, REFUSE))
     ),
-    Scenario("another-client", _one(THREE), [GOOD], happenings=[(4.0, _meddle), (6.0, _meddle)]),
+    Scenario("another-client", _one(THREE), [GOOD], happenings=[(4.0, happenings.meddle), (6.0, happenings.meddle)]),
     Scenario(
         "another-client-during-progress",
         _one(operation()),
         [GOOD],
         handlers={"work": [LONG]},
-        happenings=[(20.0, _meddle), (50.0, _meddle)],
+        happenings=[(20.0, happenings.meddle), (50.0, happenings.meddle)],
     ),
 )
 
 RESTARTS = (
-    Scenario("stopped-in-a-step", _one(THREE), [GOOD], happenings=[(4.5, _stop)]),
-    Scenario("stopped-in-a-long-step", _one(THREE), [GOOD], handlers={"second": [LONG]}, happenings=[(9.0, _stop)]),
-    Scenario("stopped-stubborn", _one(THREE), [GOOD], handlers={"second": [STUBBORN]}, happenings=[(9.0, _stop)]),
-    Scenario("stopped-at-the-claim", _one(THREE), [GOOD], happenings=[(1.08, _stop)]),
+    Scenario("stopped-in-a-step", _one(THREE), [GOOD], happenings=[(4.5, happenings.stop)]),
+    Scenario(
+        "stopped-in-a-long-step", _one(THREE), [GOOD], handlers={"second": [LONG]}, happenings=[(9.0, happenings.stop)]
+    ),
+    Scenario(
+        "stopped-stubborn", _one(THREE), [GOOD], handlers={"second": [STUBBORN]}, happenings=[(9.0, happenings.stop)]
+    ),
+    Scenario("stopped-at-the-claim", _one(THREE), [GOOD], happenings=[(1.08, happenings.stop)]),
     Scenario(
         "stopped-at-the-report",
         _one(operation()),
         [GOOD],
-        happenings=[(3.17, _stop)],
+        happenings=[(3.17, happenings.stop)],
         rules=(Rule(UP, "report", 1, LOSE),),
     ),
     Scenario(
@@ -316,16 +272,21 @@ RESTARTS = (
         _one(operation()),
         ["CANCELED"],
         handlers={"work": [STUBBORN]},
-        happenings=[(4.0, _cancel), (5.0, _stop)],
+        happenings=[(4.0, happenings.cancel), (5.0, happenings.stop)],
         steady=False,
     ),
-    Scenario("stopped-and-cancelled", _one(THREE), happenings=[(4.5, _stop), (5.5, _cancel)], steady=False),
+    Scenario(
+        "stopped-and-cancelled",
+        _one(THREE),
+        happenings=[(4.5, happenings.stop), (5.5, happenings.cancel)],
+        steady=False,
+    ),
     Scenario(
         "stopped-and-failed",
         _one(operation()),
         [BAD],
         handlers={"work": [LONG]},
-        happenings=[(9.0, _stop)],
+        happenings=[(9.0, happenings.stop)],
         config=FAIL,
         steady=False,
     ),
@@ -345,22 +306,29 @@ RESTARTS = (
     Scenario(
         "reboot-in-a-handler", _one(THREE), [GOOD], handlers={"second": [Behaviour(90.0, deed=REBOOT), Behaviour()]}
     ),
-    Scenario("reboot-from-outside", _one(THREE), [GOOD], happenings=[(4.5, _reboot)]),
-    Scenario("reboot-while-idle", _one(operation()), [GOOD], happenings=[(20.0, _reboot)]),
+    Scenario("reboot-from-outside", _one(THREE), [GOOD], happenings=[(4.5, happenings.reboot)]),
+    Scenario("reboot-while-idle", _one(operation()), [GOOD], happenings=[(20.0, happenings.reboot)]),
 )
 
 DISKS = (
-    Scenario("disk-full", _one(THREE), [GOOD], set_up=_full),
-    Scenario("disk-read-only", _one(operation()), [GOOD], set_up=_read_only),
-    Scenario("disk-fills-up", _one(THREE), [GOOD], happenings=[(4.0, _full)]),
-    Scenario("disk-full-for-a-while", _one(THREE), [GOOD], happenings=[(2.0, _short), (6.0, _whole)]),
-    Scenario("disk-short-writes", [(1.0, Job("one", THREE)), (2.0, Job("two", THREE))], [GOOD, GOOD], set_up=_short),
+    Scenario("disk-full", _one(THREE), [GOOD], set_up=happenings.full),
+    Scenario("disk-read-only", _one(operation()), [GOOD], set_up=happenings.read_only),
+    Scenario("disk-fills-up", _one(THREE), [GOOD], happenings=[(4.0, happenings.full)]),
     Scenario(
-        "disk-unreadable-at-the-restart", _one(THREE), [GOOD], happenings=[(4, _unreadable), (4.5, _stop), (20, _whole)]
+        "disk-full-for-a-while", _one(THREE), [GOOD], happenings=[(2.0, happenings.short), (6.0, happenings.whole)]
+    ),
+    Scenario(
+        "disk-short-writes", [(1.0, Job("one", THREE)), (2.0, Job("two", THREE))], [GOOD, GOOD], set_up=happenings.short
+    ),
+    Scenario(
+        "disk-unreadable-at-the-restart",
+        _one(THREE),
+        [GOOD],
+        happenings=[(4, happenings.unreadable), (4.5, happenings.stop), (20, happenings.whole)],
     ),
     *(
         scenario
-        for name, set_up in (("read-only", _read_only), ("in-memory", _in_memory))
+        for name, set_up in (("read-only", happenings.read_only), ("in-memory", happenings.in_memory))
         for scenario in (
             Scenario(f"disk-{name}-reboot", _one(operation("reboot")), [GOOD], handlers=REBOOTS, set_up=set_up),
             Scenario(f"disk-{name}-reboot-in-steps", _one(REBOOT_STEPS), [GOOD], handlers=REBOOTS, set_up=set_up),
@@ -379,7 +347,7 @@ DISKS = (
                 _one(operation()),
                 [BAD],
                 handlers={"work": [LONG]},
-                happenings=[(9.0, _stop)],
+                happenings=[(9.0, happenings.stop)],
                 config=FAIL,
                 steady=False,
                 set_up=set_up,

@@ -13,16 +13,16 @@ from tests.sim.simulator.disk import FULL, IN_MEMORY, READ_ONLY, SHORT, UNREADAB
 from tests.sim.simulator.events import Violation
 from tests.sim.simulator.network import Faults
 from tests.sim.simulator.scenario import Scenario, operation, steps
-from tests.sim.simulator.world import VARIANTS, Variant, World
+from tests.sim.simulator.world import VARIANTS, CrashWorld, Variant
 
 REPLAY = "DC_SIM_SEED"  # this seed alone, with its trace
 SPAN = 90.0  # seconds in which things happen
 NAMES = ("one", "two", "three")
 
-Happening = tuple[float, Callable[[World], None]]
+Happening = tuple[float, Callable[[CrashWorld], None]]
 
 
-def run(seed: int) -> World:
+def run(seed: int) -> CrashWorld:
     """The schedule of `seed`, to its end. Raises `Violation` with the seed."""
     world = make(seed)
     try:
@@ -32,7 +32,7 @@ def run(seed: int) -> World:
     return world
 
 
-def make(seed: int) -> World:
+def make(seed: int) -> CrashWorld:
     """The same world for the same seed."""
     rng = Random(seed)
     jobs = [(rng.uniform(0.0, SPAN / 3), _job(rng, name)) for name in NAMES[: rng.randint(1, 3)]]
@@ -54,7 +54,7 @@ def make(seed: int) -> World:
     )
     faults = Faults(rng=rng, rate=rng.choice((0.0, 0.05, 0.15, 0.35)))
     faults.until = SPAN * 1.5
-    world = World(scenario, ends=_ends(rng), rng=rng, faults=faults)
+    world = CrashWorld(scenario, ends=_ends(rng), rng=rng, faults=faults)
     world.service.version_first = rng.random() < 0.3
     return world
 
@@ -125,7 +125,7 @@ def _delete(rng: Random, job: str) -> list[Happening]:
     return deleted
 
 
-def _create_again(world: World, job: str) -> None:
+def _create_again(world: CrashWorld, job: str) -> None:
     execution = world.service.find(job)
     if execution is not None and execution.deleted:
         world.service.create(execution.job)

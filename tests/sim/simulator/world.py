@@ -50,7 +50,7 @@ VARIANTS = (
 VARIANT_BY_NAME = {variant.name: variant for variant in VARIANTS}
 
 
-class World:
+class CrashWorld:
     """One course of events. `ends(point)`: in which way the agent ends at this one of its `points`, None: it goes on.
     `rng`: chance, None for a world without."""
 

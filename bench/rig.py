@@ -29,7 +29,7 @@ def agent(arch: str) -> tuple[str, list[str]]:
 
 
 @contextmanager
-def world() -> Iterator[tuple[ScriptedJobs, Thing]]:
+def scripted_broker() -> Iterator[tuple[ScriptedJobs, Thing]]:
     """The broker, its jobs service, and one thing with a ready configuration that logs warnings only."""
     with TemporaryDirectory(prefix="bench-") as folder, Mosquitto() as broker:
         thing = broker.make_thing("bench", Path(folder) / "thing")
