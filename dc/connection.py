@@ -71,7 +71,7 @@ class Connection:
         self._pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._takeover_pause = Backoff(_TAKEOVER_PAUSE, _LONGEST_TAKEOVER_PAUSE)
         self._subscribe_pause = Backoff(_SUBSCRIBE_PAUSE, _LONGEST_SUBSCRIBE_PAUSE)
-        self._after_stop: Callable[[], None] | None = None
+        self._after_stop: Callable[[], object] | None = None
         self._logged = ""  # the failures logged since the last connection
         self._since = 0.0  # when the connection was made
         self._short = 0  # connections in a row that were lost at once

@@ -53,10 +53,12 @@ class Loop:
         if self._readers.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> None:
-        """Call `callback` once, `seconds` from now. A timer of the same name is replaced."""
+    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> float:
+        """Call `callback` once, `seconds` from now; answers when that is. A timer of the same name is replaced."""
         self._timers.pop(name, None)  # so that the dict keeps the order of arming
-        self._timers[name] = (self.now() + seconds, callback, arguments)
+        when = self.now() + seconds
+        self._timers[name] = (when, callback, arguments)
+        return when
 
     def disarm(self, name: Hashable) -> None:
         """Forget the timer, if there is one."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         uid: int
         problems: Problems
 
+
 ROOT_STATE_DIR = "/var/lib/aws-iot-device-client"
 USER_STATE_DIR = "~/.aws-iot-device-client"
 

@@ -13,7 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dc.client import Host
     from dc.jobs.core.effects import Effect
     from dc.jobs.run.runner import Runner
 
@@ -21,9 +20,11 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Machine:
-    """`disk`: where the journal lies. `performed`: called after each effect of an execution, for who wants to look in."""
+    """`disk`: where the journal lies. `runner`: what starts processes, if not the agent's own. `performed`: called after
+    each effect of an execution, for who wants to look in."""
 
     performed: Callable[[Effect], None] | None = None
+    runner: Runner | None = None
 
     def __init__(self) -> None:
         self.disk = Disk()
@@ -49,12 +50,3 @@ class Machine:
         from dc.jobs.run.strays import end
 
         return end(marks, grace)
-
-    def runner(self, host: Host) -> Runner:
-        """What starts processes; loaded with the first step."""
-        from dc.jobs.run.handlers import Handlers
-        from dc.jobs.run.runner import Runner
-
-        config = host.config
-        handlers = Handlers(config.handler_directory, os.environ)
-        return Runner(host.loop, host.log, handlers, config.jobs_output_grace)

@@ -20,21 +20,20 @@ _TIMER = f"jobs-{PROGRESS_TIMER}"  # the worker disarms it, as all timers of an 
 
 
 class Progress:
-    """Calls `show(pairs)` when it is time for an update with these statusDetails."""
+    """Calls `show(pairs)` when it is time for an update with these statusDetails. `shown`: when it last was, by the loop's
+    clock; at first, when the step was started."""
 
     def __init__(self, loop: Loop, show: Callable[[dict[str, str]], None]) -> None:
         self._loop = loop
         self._show = show
         self._pairs: dict[str, str] = {}  # of the handler
         self._unfinished = b""  # line of the handler
-        self._shown = 0.0
+        self.shown = 0.0
 
     def begin(self) -> None:
-        """The process of a step is about to be started."""
+        """The process of a step is about to be started. Whoever does that arms the timer for `due`, and sets `shown`."""
         self._pairs = {}
         self._unfinished = b""
-        self._shown = self._loop.now()
-        self._loop.arm(_TIMER, SECONDS, self.due)
 
     def feed(self, chunk: bytes) -> None:
         """The handler wrote lines `key=value`, each key as AWS takes it. What does not fit is left out: it is the
@@ -47,10 +46,10 @@ class Progress:
             if equals and known and key not in OWN_KEYS and is_key(key) and value.strip():
                 self._pairs[key] = clean(value)
         if lines:
-            self._loop.arm(_TIMER, max(0.0, self._shown + HANDLER_SECONDS - self._loop.now()), self.due)
+            self._loop.arm(_TIMER, max(0.0, self.shown + HANDLER_SECONDS - self._loop.now()), self.due)
 
     def due(self) -> None:
         """Show it now, and again after a while."""
-        self._shown = self._loop.now()
+        self.shown = self._loop.now()
         self._loop.arm(_TIMER, SECONDS, self.due)
         self._show(dict(self._pairs))

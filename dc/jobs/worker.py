@@ -7,6 +7,9 @@ Loaded when the first execution is offered, so that an idle agent neither waits 
 
 from __future__ import annotations
 
+import os
+
+from dc.jobs import progress
 from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import messages
@@ -16,7 +19,7 @@ from dc.jobs.core.execution import Execution
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
 from dc.jobs.core.state import RUNNING, STOPPING
 from dc.jobs.core.update import SENT
-from dc.jobs.progress import Progress
+from dc.jobs.run.runner import Runner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from dc.jobs.core.snapshot import Snapshot
     from dc.jobs.machine import Machine
     from dc.jobs.memory import Memory
-    from dc.jobs.run.runner import Runner
 
 PART = "jobs"
 KILL_GRACE_AT_STOP = 1.0
@@ -58,7 +60,7 @@ class Worker:
         self._ended = ended
         self._ask = ask
         self._runner: Runner | None = None
-        self._progress: Progress | None = None
+        self._progress: progress.Progress | None = None
         self.current: Execution | None = None
         self._serial = 0  # goes on from one execution to the next, so that no token comes twice
 
@@ -155,7 +157,7 @@ class Worker:
             return
         if self._log.verbose:
             self._log.debug(PART, f"{e.job_id} #{e.number}: {type(event).__name__}: {before} -> {e.state}")
-        for effect in effects:
+        for at, effect in enumerate(effects):
             if isinstance(effect, fx.Disarm):
                 self._loop.disarm(f"jobs-{effect.timer}")
             elif isinstance(effect, fx.Arm):
@@ -164,7 +166,7 @@ class Worker:
             elif isinstance(effect, (fx.Persist, fx.Prepare)):
                 kept = self._journal.write(e.snapshot())
                 if isinstance(effect, fx.Prepare):
-                    effects += e.handle(ev.Kept() if kept else ev.Unkept())  # performed after what is left
+                    effects[at + 1 : at + 1] = e.handle(ev.Kept() if kept else ev.Unkept())  # they come next
             else:
                 self._perform(e, effect)
             if self._machine.performed is not None:
@@ -209,13 +211,17 @@ class Worker:
         variables["AWS_IOT_JOB_STEP_NAME"] = effect.action.name
         variables["AWS_IOT_JOB_REBOOTED"] = "true" if effect.rebooted else "false"
         if self._progress is None:
-            self._progress = Progress(self._loop, self._show_progress)
+            self._progress = progress.Progress(self._loop, self._show_progress)
         self._progress.begin()
         if self._runner is None:
-            self._runner = self._machine.runner(self._host)
+            config = self._config
+            made = Runner(self._loop, self._log, config.handler_directory, os.environ, config.jobs_output_grace)
+            self._runner = self._machine.runner or made
             self._runner.ended = self.happen
             self._runner.on_progress = self._progress.feed
         self._runner.run(effect.action, variables)
+        due = self._loop.arm(f"jobs-{fx.PROGRESS_TIMER}", progress.SECONDS, self._progress.due)
+        self._progress.shown = due - progress.SECONDS
 
     def _show_progress(self, pairs: dict[str, str]) -> None:
         if self._runner is not None:

@@ -19,9 +19,11 @@ class TimerLoop(Loop):
         self._order = 0
         self._deadlines: dict[Hashable, tuple[float, int, Callable[..., None], tuple[object, ...]]] = {}
 
-    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> None:
+    def arm(self, name: Hashable, seconds: float, callback: Callable[..., None], *arguments: object) -> float:
         self._order += 1
-        self._deadlines[name] = (self.now() + seconds, self._order, callback, arguments)
+        when = self.now() + seconds
+        self._deadlines[name] = (when, self._order, callback, arguments)
+        return when
 
     def disarm(self, name: Hashable) -> None:
         self._deadlines.pop(name, None)

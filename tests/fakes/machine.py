@@ -17,7 +17,7 @@ from dc.jsonlib import loads
 from tests.fakes.clock import FakeLoop, KeptLog
 
 if TYPE_CHECKING:
-    from dc.client import Host
+    pass
 
 BOOT = "this-boot"
 
@@ -66,7 +66,7 @@ class FakeMachine(Machine):
         self.disk: FakeDisk = disk or FakeDisk()
         self.runs: list[tuple[str, Mapping[str, str]]] = []
         self.ended: list[tuple[str, ...]] = []
-        self.steps = FakeRunner(lambda action, job: self.runs.append((action.name, job)))
+        self.runner = self.steps = FakeRunner(lambda action, job: self.runs.append((action.name, job)))
 
     def boot_id(self) -> str:
         return BOOT
@@ -74,9 +74,6 @@ class FakeMachine(Machine):
     def end_strays(self, marks: tuple[str, ...], grace: float) -> bool:
         self.ended.append(marks)
         return False
-
-    def runner(self, host: Host) -> Runner:
-        return self.steps
 
 
 class FakeHost:

@@ -39,7 +39,7 @@ def run(bench: ProcessBench, told: dict[str, str], tmp_path: Path) -> Callable[.
     def run_it(*words: str, level: str = "DEBUG", progress: bool = False) -> tuple[StepResult, str]:
         log = Log(level)
         log.to_file(str(tmp_path / "log"), 0, 1)
-        runner = Runner(bench.loop, log, Handlers(str(tmp_path), {"PATH": "/usr/bin:/bin"}), 5.0)
+        runner = Runner(bench.loop, log, str(tmp_path), {"PATH": "/usr/bin:/bin"}, 5.0)
         runner.ended = bench.results.append
         shown = Progress(bench.loop, told.update)
         shown.begin()

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of one job execution, as a table. Pure: no clock, no file, no socket, no randomness.
 
-Everything that decides what becomes of an execution lives here and in `update.py`, and nothing in the two knows how a
-message travels or a process is started: `Execution.handle(event)` answers with effects, which the worker performs in
-order.
-
-There are two machines, each with its table. The life, below, goes from the offer over the claim and the steps to the
+Everything that decides what becomes of an execution lives here and in `update.py`: `Execution.handle(event)` answers with
+effects, which the worker performs in order. There are two machines, each with its table. The life, below, goes from the offer over the claim and the steps to the
 report. The update under way is the other one: it is sent, answered, lost, sent again, in whatever state the life is. An
 event that concerns the update goes through that table first, and its row there says what the life learns of it: that
 the claim was accepted, say, or that the cloud has ended the execution. The life in turn asks for an update by `_say`.
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dc.jobs.core.document import Action
+    from dc.jobs.core.snapshot import Snapshot
 
     Next = tuple[str, list[fx.Effect]]
 
@@ -58,7 +56,8 @@ class Execution(State):
         if state not in targets:
             raise ev.NoTransition(f"event {kind.__name__} led from {self.state} to {state}, against the table")
         self.state = state
-        return more if state == ENDED else effects + more  # End disarms all timers
+        # What the update leaves to do is to stop its timer: needless at the end, and if the timer was armed anew.
+        return more if state == ENDED or self.update.state in (update.SENT, update.PAUSED) else more + effects
 
     def position(self) -> str:
         """How far it is, for a restart that finds no journal: steps and attempts count from 1."""
@@ -71,6 +70,27 @@ class Execution(State):
         if self.state in (CLAIMING, RUNNING):
             return fx.Send(details.IN_PROGRESS, self.progress, self.position() if self.stage != details.BARE else "")
         return None
+
+    def snapshot(self) -> Snapshot:
+        """For the journal. The document is left out: the cloud sends it again, with presigned URLs that are fresh."""
+        decided = self.state == REPORTING
+        return {
+            "job": self.job_id,
+            "number": self.number,
+            "queued": self.key[2],
+            "version": self.update.version,
+            "running": self.state in (RUNNING, STOPPING),
+            "step": self.step,
+            "attempt": self.attempt,
+            "rebooted": self.rebooted,
+            "status": self.status if decided else "",
+            "details": self.details,
+            "stdout": ""
+            if decided or not self.stdout.total
+            else details.output(self.stdout),  # else it is in the details
+            "stderr": "" if decided or not self.stderr.total else details.output(self.stderr),
+            "boot": self.boot,
+        }
 
 
 def _say(e: Execution, state: str) -> Next:
@@ -125,9 +145,8 @@ def _resume(e: Execution, event: ev.Resume) -> Next:
         e.update.unanswered = True
         return _say(e, REPORTING)
     if e.step >= len(e.actions):
-        return _decide(
-            e, details.FAILED, details.details(f"{INTERRUPTED_REASON}, and the job document no longer has that step")
-        )
+        reason = f"{INTERRUPTED_REASON}, and the job document no longer has that step"
+        return _decide(e, details.FAILED, details.details(reason))
     if not event.snapshot.get("running"):
         return _say(e, CLAIMING)
     action = e.actions[e.step]
@@ -218,7 +237,7 @@ def _show(e: Execution, pairs: dict[str, str]) -> list[fx.Effect]:
 
 def _step_ended(e: Execution, event: StepResult) -> Next:
     action = e.actions[e.step]
-    _collect(e, event)
+    e.collect(event)
     good, reason = judge(event, action)
     effects: list[fx.Effect] = [fx.NO_STEP_DEADLINE]
     if not good and e.stopping and event.signal is not None:
@@ -233,14 +252,6 @@ def _step_ended(e: Execution, event: StepResult) -> Next:
         state, more = _decide(e, details.FAILED, _details(e, reason, extra))
         effects += fx.NO_DEADLINES
     return state, effects + more
-
-
-def _collect(e: Execution, result: StepResult) -> None:
-    """A report shows what all steps have written."""
-    if result.stdout.total:
-        e.stdout.extend(result.stdout)
-    if result.stderr.total:
-        e.stderr.extend(result.stderr)
 
 
 def _next_step(e: Execution, reason: str) -> Next:
@@ -314,7 +325,7 @@ def _cut_off(e: Execution, _: ev.CutOff) -> Next:
 
 
 def _stopped(e: Execution, event: StepResult) -> Next:
-    _collect(e, event)
+    e.collect(event)
     if e.status:
         return _decide(e, e.status, _details(e, e.details[details.REASON]))
     return _end(e, INTERRUPTED if e.stopping else DROPPED)

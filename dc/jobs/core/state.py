@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dc.jobs.core.details import AS_IS, output
+from dc.jobs.core.details import AS_IS
 from dc.jobs.core.snapshot import number, text
 from dc.jobs.core.tail import Tail
 from dc.jobs.core.update import OFFLINE, Update
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dc.jobs.core.document import Action, Document
     from dc.jobs.core.messages import Offer
+    from dc.jobs.core.outcome import StepResult
     from dc.jobs.core.snapshot import Snapshot
 
     class Rules(Protocol):
@@ -106,25 +107,6 @@ class State:
         self.stderr = Tail()
         self.progress: dict[str, str] = {}  # what IN_PROGRESS updates show
 
-    def snapshot(self) -> Snapshot:
-        """For the journal. The document is left out: the cloud sends it again, with presigned URLs that are fresh."""
-        decided = self.state == REPORTING
-        return {
-            "job": self.job_id,
-            "number": self.number,
-            "queued": self.key[2],
-            "version": self.update.version,
-            "running": self.state in (RUNNING, STOPPING),
-            "step": self.step,
-            "attempt": self.attempt,
-            "rebooted": self.rebooted,
-            "status": self.status if decided else "",
-            "details": self.details,
-            "stdout": "" if decided or not self.stdout.total else output(self.stdout),  # else it is in the details
-            "stderr": "" if decided or not self.stderr.total else output(self.stderr),
-            "boot": self.boot,
-        }
-
     def restore(self, snapshot: Snapshot) -> None:
         """Take over where `snapshot` was. Values of a wrong type are as if they were missing."""
         self.step = number(snapshot, "step", 0)
@@ -136,3 +118,10 @@ class State:
             self.details = {str(key): str(value) for key, value in pairs.items()}
         self.stdout.feed(text(snapshot, "stdout").encode())
         self.stderr.feed(text(snapshot, "stderr").encode())
+
+    def collect(self, result: StepResult) -> None:
+        """A report shows what all steps have written."""
+        if result.stdout.total:
+            self.stdout.extend(result.stdout)
+        if result.stderr.total:
+            self.stderr.extend(result.stderr)

@@ -9,6 +9,7 @@ import os
 from dc.jobs.core.details import clean
 from dc.jobs.core.key import VARIABLES
 from dc.jobs.core.outcome import HandlerError, StepResult
+from dc.jobs.run.handlers import Handlers
 from dc.jobs.run.process import PROGRESS, Process
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dc.jobs.core.document import Action
-    from dc.jobs.run.handlers import Handlers
     from dc.log import Log
     from dc.loop import Loop
 
@@ -37,12 +37,15 @@ class Runner:
         self,
         loop: Loop,
         log: Log,
-        handlers: Handlers,
+        directory: str,
+        environ: Mapping[str, str],
         output_grace: float,
     ) -> None:
         self._loop = loop
         self._log = log
-        self._handlers = handlers
+        self._directory = directory
+        self._environ = environ
+        self._handlers: Handlers | None = None
         self._output_grace = output_grace
         self._process: Process | None = None
         self._logged: dict[str, int] = {}
@@ -54,6 +57,8 @@ class Runner:
         self._unfinished = {"stdout": b"", "stderr": b""}
         marks = tuple(f"{name}={job[name]}" for name in VARIABLES)
         try:
+            if self._handlers is None:
+                self._handlers = Handlers(self._directory, self._environ)
             command = self._handlers.command(action, job)
         except (HandlerError, ValueError, OSError) as error:  # ValueError: a name that this locale can't write
             self._fail(str(error))

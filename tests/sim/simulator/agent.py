@@ -19,7 +19,6 @@ from tests.sim.simulator.loop import SimLoop
 from tests.sim.simulator.network import THING
 
 if TYPE_CHECKING:
-    from dc.client import Host
     from tests.sim.simulator.world import CrashWorld
 
 STATE = "/state"
@@ -102,7 +101,7 @@ class SimMachine(Machine):
         self.disk = world.disk
         self.performed = lambda effect: world.point(f"effect {type(effect).__name__}")
         self._world = world
-        self._runner = runner
+        self.runner = runner
 
     def boot_id(self) -> str:
         """As `Machine.boot_id`."""
@@ -119,10 +118,6 @@ class SimMachine(Machine):
     def end_strays(self, marks: tuple[str, ...], grace: float) -> bool:
         """As `Machine.end_strays`."""
         return self._world.board.end_marked(marks)
-
-    def runner(self, host: Host) -> Runner:
-        """As `Machine.runner`."""
-        return self._runner
 
 
 class Agent:
