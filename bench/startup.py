@@ -27,9 +27,9 @@ def interpreter(name: str, command: list[str]) -> tuple[list[str], dict[str, str
     """A bare interpreter to compare with, and its environment: of a binary's own libpython, else the one that runs this."""
     if name == "source":
         return [sys.executable], {}
-    from toolchains import bare
+    from toolchains import interpreter as recipe
 
-    python, home = bare.interpreter(name)
+    python, home = recipe.interpreter(name)
     return [*command[:-1], str(python)], {"PYTHONHOME": str(home)}
 
 

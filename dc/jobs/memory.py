@@ -42,7 +42,7 @@ class Memory:
         """Whether `snapshot` was made since the board was started. Where the kernel does not name its boots, it was."""
         return snapshot.get("boot") == self.boot
 
-    def begun(self, offer: Offer, snapshot: Snapshot, kept: bool) -> Snapshot:
+    def last_known(self, offer: Offer, snapshot: Snapshot, kept: bool) -> Snapshot:
         """What was done of the offered execution before a restart: `snapshot`, which the journal holds of it; or the
         cloud's copy, if that is further on and the journal was lost, can't be written now (`kept`), or could not be
         written when the copy was made."""

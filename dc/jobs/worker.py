@@ -70,7 +70,7 @@ class Worker:
         """Begin with `offer`; `snapshot` is what the journal held of it before a restart, {} if nothing."""
         self._log.info(PART, f"job {offer.job_id} #{offer.number} ({offer.status or 'status unknown'})")
         kept = self._journal.write(snapshot, sync=False)  # a journal that can't be written shows now
-        begun = self._memory.begun(offer, snapshot, kept) if RESUME in offer.details else snapshot
+        begun = self._memory.last_known(offer, snapshot, kept) if RESUME in offer.details else snapshot
         document, refusal = None, None
         try:
             document = parse(offer.document)

@@ -59,7 +59,7 @@ def test_what_runs_the_stages_does_not_change_the_recipe_but_what_it_stands_on_d
         ("orjson", "fetch"),
         ("hostpython", "base"),
         ("cpython", "hostpython"),
-        ("bare", "allocator"),
+        ("interpreter", "allocator"),
     ],
 )
 def test_the_recipes_follow_the_helpers_they_use(module: str, helper: str) -> None:

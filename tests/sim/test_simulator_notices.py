@@ -110,7 +110,7 @@ def _journal_is_torn(patch: Patch) -> None:
 
 
 def _the_cloud_is_not_believed(patch: Patch) -> None:
-    patch.setattr(Memory, "begun", lambda self, offer, snapshot, kept: snapshot)
+    patch.setattr(Memory, "last_known", lambda self, offer, snapshot, kept: snapshot)
 
 
 def _forgets_too_early(patch: Patch) -> None:

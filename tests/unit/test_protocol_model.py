@@ -69,7 +69,7 @@ def test_whatever_a_handler_prints_the_update_is_valid(
 ) -> None:
     tail = Tail()
     tail.feed(printed * 30)
-    pairs = details.details(reason, details.output(tail), details.output(tail), {"step": step})
+    pairs = details.pairs(reason, details.output(tail), details.output(tail), {"step": step})
     for stage in (details.AS_IS, details.ONE_LINE, details.BARE):
         payload = messages.update_request(status, details.reduced(pairs, stage), version, number, "0123456789ab-7")
         assert update_errors(payload) == []

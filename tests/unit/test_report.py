@@ -17,11 +17,13 @@ from dc.jobs.core.details import (
     MAX_PAIRS,
     ONE_LINE,
     clean,
-    details,
     first_units,
     last_units,
     output,
     reduced,
+)
+from dc.jobs.core.details import (
+    pairs as details_of,
 )
 from dc.jobs.core.tail import Tail
 from tests.fakes.examples import examples
@@ -77,7 +79,7 @@ def test_what_a_terminal_would_interpret_is_taken_out(raw: str, shown: str) -> N
 @examples(1500)
 @given(st.binary(max_size=120) | TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")), TEXT, TEXT)
 def test_whatever_is_printed_the_details_are_within_the_rules(data: bytes, reason: str, step: str) -> None:
-    pairs = details(reason, printed(data * 40), printed(data), {"step": step * 40})
+    pairs = details_of(reason, printed(data * 40), printed(data), {"step": step * 40})
     assert_accepted_by_aws(reduced(pairs, AS_IS), newlines=True)
     assert_accepted_by_aws(reduced(pairs, ONE_LINE), newlines=False)
     assert reduced(pairs, BARE) == {}
@@ -104,17 +106,17 @@ def test_a_cut_never_halves_a_character_that_is_two_units() -> None:
 
 
 def test_the_names_are_those_of_the_seed_page_and_empty_ones_are_left_out() -> None:
-    assert details("Exited with status: 1", "", "mv: cannot stat\n") == {
+    assert details_of("Exited with status: 1", "", "mv: cannot stat\n") == {
         "reason": "Exited with status: 1",
         "stderr": "mv: cannot stat\n",
     }
-    assert list(details("r", "o", "e", {"step": "s"})) == ["reason", "step", "stdout", "stderr"]
-    assert details("") == {}
+    assert list(details_of("r", "o", "e", {"step": "s"})) == ["reason", "step", "stdout", "stderr"]
+    assert details_of("") == {}
 
 
 def test_the_reason_keeps_its_start_and_a_stream_its_end() -> None:
     text = "".join(f"{n:05d} " for n in range(1000))
-    assert details(text)["reason"] == text[:1024]
+    assert details_of(text)["reason"] == text[:1024]
     assert printed(text.encode()) == text[-1024:]
 
 

@@ -109,16 +109,16 @@ def is_key(text: str) -> bool:
     return 0 < len(text) <= 128 and all(c.isascii() and (c.isalnum() or c in ":_-") for c in text)
 
 
-def details(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """statusDetails under the names of the C++ client's Jobs README: `reason`, `stdout`, `stderr`; empty ones are left out.
+def pairs(reason: str, stdout: str = "", stderr: str = "", extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """statusDetails, under the names of the C++ client's Jobs README: `reason`, `stdout`, `stderr`; no empty ones.
 
     `reason` keeps its first 1024 units, the streams were cut to their last ones by `output`.
     """
-    pairs = {REASON: first_units(clean(reason))}
-    pairs.update((key, first_units(clean(value))) for key, value in (extra or {}).items())
-    pairs[STDOUT] = stdout
-    pairs[STDERR] = stderr
-    kept = [(key, value) for key, value in pairs.items() if value]
+    made = {REASON: first_units(clean(reason))}
+    made.update((key, first_units(clean(value))) for key, value in (extra or {}).items())
+    made[STDOUT] = stdout
+    made[STDERR] = stderr
+    kept = [(key, value) for key, value in made.items() if value]
     return dict(kept if len(kept) <= MAX_PAIRS else kept[:1] + kept[1 - MAX_PAIRS :])
 
 

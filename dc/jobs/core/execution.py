@@ -136,7 +136,7 @@ def _claim(e: Execution, _: ev.Begin) -> Next:
 
 
 def _refuse(e: Execution, event: ev.Refuse) -> Next:
-    return _decide(e, details.REJECTED, details.details(event.reason))
+    return _decide(e, details.REJECTED, details.pairs(event.reason))
 
 
 def _resume(e: Execution, event: ev.Resume) -> Next:
@@ -146,7 +146,7 @@ def _resume(e: Execution, event: ev.Resume) -> Next:
         return _say(e, REPORTING)
     if e.step >= len(e.actions):
         reason = f"{INTERRUPTED_REASON}, and the job document no longer has that step"
-        return _decide(e, details.FAILED, details.details(reason))
+        return _decide(e, details.FAILED, details.pairs(reason))
     if not event.snapshot.get("running"):
         return _say(e, CLAIMING)
     action = e.actions[e.step]
@@ -231,7 +231,7 @@ def _job_deadline(e: Execution) -> list[fx.Effect]:
 
 def _show(e: Execution, pairs: dict[str, str]) -> list[fx.Effect]:
     known = {details.PROGRESS: f"step {e.step + 1} of {len(e.actions)}", details.STEP: e.actions[e.step].name}
-    e.progress = details.details("", extra={**known, **pairs})
+    e.progress = details.pairs("", extra={**known, **pairs})
     return _probe(e)
 
 
@@ -272,7 +272,7 @@ def _next_step(e: Execution, reason: str) -> Next:
 def _details(e: Execution, reason: str, extra: dict[str, str] | None = None) -> dict[str, str]:
     include = e.document is not None and e.document.include_std_out
     stdout = details.output(e.stdout) if include and e.stdout.total else ""
-    return details.details(reason, stdout, details.output(e.stderr) if e.stderr.total else "", extra)
+    return details.pairs(reason, stdout, details.output(e.stderr) if e.stderr.total else "", extra)
 
 
 def _doubt(e: Execution, _: ev.Doubt) -> Next:

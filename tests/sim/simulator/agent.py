@@ -49,7 +49,7 @@ class SimRunner(Runner):
         """As `Runner.run`."""
         run, behaviour = self._world.started(action.name, job, self._life)
         if behaviour.error:
-            run.good, run.told = False, True
+            run.good, run.noticed = False, True
             self._loop.post(self.ended, StepResult(error=behaviour.error))
             return
         self._killing = False
@@ -76,7 +76,7 @@ class SimRunner(Runner):
         """SIGCHLD, reaped and drained."""
         if process is self._running:
             self._running = None
-            process.run.told = True
+            process.run.noticed = True
             self.ended(result)
 
 

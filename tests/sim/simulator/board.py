@@ -19,7 +19,7 @@ class Behaviour:
     """What a handler does: `seconds` long, then exit `status` or death by `signal`; or it can't be started: `error`.
 
     `stubborn`: SIGTERM does not end it. `on_term`: its exit status after SIGTERM. `deed`: one of the constants above,
-    `deed_at` seconds after its start. `tells`: when it writes a line of progress.
+    `deed_at` seconds after its start. `writes`: when it writes a line of progress.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Behaviour:
         on_term: int | None = None,
         deed: str = "",
         deed_at: float = 1.0,
-        tells: tuple[float, ...] = (),
+        writes: tuple[float, ...] = (),
     ) -> None:
         self.seconds = seconds
         self.status = status
@@ -43,12 +43,12 @@ class Behaviour:
         self.on_term = on_term
         self.deed = deed
         self.deed_at = deed_at
-        self.tells = tells
+        self.writes = writes
 
 
 class Run:
     """One start of a step, in process `life` of the agent and boot `boot`. `good`: how it ended, None if it did not
-    or nobody knows. `told`: the agent was told."""
+    or nobody knows. `noticed`: the agent has noticed it."""
 
     def __init__(self, job_id: str, number: int, step: str, attempt: int, life: int, boot: int) -> None:
         self.job_id = job_id
@@ -58,7 +58,7 @@ class Run:
         self.life = life
         self.boot = boot
         self.good: bool | None = None
-        self.told = False
+        self.noticed = False
 
 
 class Process:
@@ -72,21 +72,21 @@ class Process:
 
 
 class Board:
-    """`ended(process, result)`: a process is gone. `told(process)`: it wrote progress. `deed(name)`: it brought something
+    """`ended(process, result)`: a process is gone. `wrote(process)`: it wrote progress. `deed(name)`: it brought something
     about."""
 
     def __init__(
         self,
         events: Events,
         ended: Callable[[Process, StepResult], None],
-        told: Callable[[Process], None],
+        wrote: Callable[[Process], None],
         deed: Callable[[str], None],
     ) -> None:
         self.boot = 1
         self.processes: list[Process] = []
         self._events = events
         self._ended = ended
-        self._told = told
+        self._wrote = wrote
         self._deed = deed
 
     def start(self, run: Run, behaviour: Behaviour, variables: Mapping[str, str]) -> Process:
@@ -99,8 +99,8 @@ class Board:
             lambda: self._end(process, StepResult(status=None if signal else status, signal=signal)),
         )
         process.events.append(ends)
-        for seconds in behaviour.tells:
-            process.events.append(self._events.after(seconds, lambda: self._told(process)))
+        for seconds in behaviour.writes:
+            process.events.append(self._events.after(seconds, lambda: self._wrote(process)))
         if behaviour.deed:
             process.events.append(self._events.after(behaviour.deed_at, lambda: self._deed(behaviour.deed)))
         return process

@@ -105,7 +105,7 @@ class Oracle:
 
     def _is_done(self, key: Key, action: Action) -> bool:
         runs = [run for run in self.runs.get(key, []) if run.step == action.name]
-        if runs and runs[-1].told and (runs[-1].good or action.ignore_failure):
+        if runs and runs[-1].noticed and (runs[-1].good or action.ignore_failure):
             return True
         return asks_for_reboot(action) and self._world.board.boot > self._claim_boots.get(key, 1 << 30)
 

@@ -51,10 +51,10 @@ DOCUMENTS = (
     Scenario("rejected", _one({"version": "9.0", "steps": []}), ["REJECTED"]),
     Scenario("not-for-this-board", _one({**THREE, "conditions": [{"key": "no", "value": ["x"]}]}), ["REJECTED"]),
     Scenario(
-        "tells-progress",
+        "writes-progress",
         _one(steps("first", "second")),
         [GOOD],
-        handlers={"first": [Behaviour(20.0, tells=(0.1, 0.2, 0.3, 7.0, 7.1, 19.9, 19.99))]},
+        handlers={"first": [Behaviour(20.0, writes=(0.1, 0.2, 0.3, 7.0, 7.1, 19.9, 19.99))]},
     ),
     Scenario("long-with-progress", _one(steps("first", "second")), [GOOD], handlers={"first": [LONG]}),
 )

@@ -74,7 +74,7 @@ class CrashWorld:
         self.network = Network(self.events, faults or Faults(scenario.rules), self.deliver, self.say)
         self.service = JobsModel(self.events, self.network.down, self.oracle.changed, EPOCH)
         self.network.service = self.service
-        self.board = Board(self.events, self._process_ended, self._process_told, self.deed)
+        self.board = Board(self.events, self._process_ended, self._process_wrote, self.deed)
         self._scenario = scenario
         self._ends = ends
         self._ending = VARIANTS[0]
@@ -334,7 +334,7 @@ class CrashWorld:
         if agent is not None and process.run.life == agent.life:
             self.into_agent("step ended", lambda: agent.runner.gone(process, result))
 
-    def _process_told(self, process: Process) -> None:
+    def _process_wrote(self, process: Process) -> None:
         agent = self.agent
         if agent is not None and process.run.life == agent.life:
             self.into_agent("progress", lambda: agent.runner.wrote(process))

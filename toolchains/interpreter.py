@@ -28,10 +28,10 @@ def interpreter(arch: str) -> tuple[Path, Path]:
 
     def make(work: Path) -> None:
         command: list[str | Path] = [compiler.cc, "-Oz", "-static", "-Wl,--gc-sections", "-s"]
-        command += [f"-I{library}/include/python3.13", HERE / "c/bare_python.c", library / "lib/libpython3.13.a"]
+        command += [f"-I{library}/include/python3.13", HERE / "c/interpreter.c", library / "lib/libpython3.13.a"]
         command.append(memory / "lib/liballocator.a")
         stages.run([*command, "-o", work / "python"], env=compiler.environment(work))
         shutil.rmtree(work / ".zig")
 
-    inputs: list[str | Path] = [library, memory, compiler.folder, HERE / "c/bare_python.c", recipe("bare")]
-    return stages.stage(f"bare-python-{arch}", inputs, make) / "python", python.host
+    inputs: list[str | Path] = [library, memory, compiler.folder, HERE / "c/interpreter.c", recipe("interpreter")]
+    return stages.stage(f"interpreter-{arch}", inputs, make) / "python", python.host
