@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dc.log import Log
 
 MAX_BYTES = 65536
-FILE_NAME = "jobs.journal"
+OLD_NAME = "jobs.journal"  # of versions that kept one journal for all things of a board
 PART = "jobs"
 
 
@@ -38,6 +38,11 @@ class Disk:
                 return file.read(4 * MAX_BYTES)
         except FileNotFoundError:
             return b""
+
+    def take_over(self, old: str, path: str) -> None:
+        """Let `path` be the file that was `old`, if there is one and `path` is not there yet."""
+        if not os.path.lexists(path) and os.path.lexists(old):
+            os.rename(old, path)
 
     def append(self, path: str, data: bytes, sync: bool) -> None:
         """Add `data` to the end of the file, which exists."""
@@ -67,6 +72,11 @@ class Disk:
             os.close(folder)
 
 
+def file_name(thing: str) -> str:
+    """The journal of a thing: two agents of one board, each with a thing of its own, may share a state folder."""
+    return f"jobs-{thing}.journal"
+
+
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
@@ -75,8 +85,8 @@ def _write_all(fd: int, data: bytes) -> None:
 class Journal:
     """`degraded`: "" or why the last write failed. `blank`: `load` found no record, not even `{}`."""
 
-    def __init__(self, folder: str, disk: Disk, log: Log) -> None:
-        self.path = os.path.join(folder, FILE_NAME)
+    def __init__(self, folder: str, thing: str, disk: Disk, log: Log) -> None:
+        self.path = os.path.join(folder, file_name(thing))
         self.degraded = ""
         self.blank = True
         self._log = log
@@ -87,6 +97,7 @@ class Journal:
     def load(self) -> Snapshot:
         """The last good record; `{}` if there is none, or the file can't be read."""
         try:
+            self._disk.take_over(os.path.join(os.path.dirname(self.path), OLD_NAME), self.path)
             text = self._disk.read(self.path)
         except OSError as error:
             self.degraded = self._why(error)

@@ -27,7 +27,7 @@ class Memory:
         self._thing = host.config.thing_name
         self._grace = host.config.jobs_stop_grace
         self._machine = machine
-        self.journal = Journal(host.config.state_dir, machine.disk, host.log)
+        self.journal = Journal(host.config.state_dir, self._thing, machine.disk, host.log)
         self.boot = machine.boot_id()
 
     def recall(self) -> Snapshot:

@@ -32,6 +32,9 @@ class FakeDisk(Disk):
     def read(self, path: str) -> bytes:
         return self.content
 
+    def take_over(self, old: str, path: str) -> None:
+        return
+
     def append(self, path: str, data: bytes, sync: bool) -> None:
         self.replace(path, self.content + data)
 

@@ -11,6 +11,7 @@ from localcloud.jobs_model import Job, JobsModel
 from tests.fakes.clock import KeptLog
 from tests.sim.simulator.disk import FULL, KEPT, LOST, SHORT, TORN, UNREADABLE, ZEROS, SimDisk
 from tests.sim.simulator.events import EPOCH, Events
+from tests.sim.simulator.network import THING
 from tests.sim.simulator.scenario import operation
 
 Sent = list[tuple[str, dict[str, object]]]
@@ -93,20 +94,20 @@ def test_a_killed_process_loses_nothing_it_wrote() -> None:
 @pytest.mark.parametrize("fault", [FULL, SHORT])
 def test_a_full_disk_degrades_the_journal_and_keeps_its_last_record(fault: str) -> None:
     disk = _disk()
-    journal = Journal("/state", disk, KeptLog())
+    journal = Journal("/state", THING, disk, KeptLog())
     assert journal.write({"job": "one"})
     disk.fails(fault)
     assert not journal.write({"job": "two"})
     assert "No space left" in journal.degraded
-    assert Journal("/state", disk, KeptLog()).load() == {"job": "one"}
+    assert Journal("/state", THING, disk, KeptLog()).load() == {"job": "one"}
     disk.fails("")
     assert journal.write({"job": "three"})
-    assert (journal.degraded, Journal("/state", disk, KeptLog()).load()) == ("", {"job": "three"})
+    assert (journal.degraded, Journal("/state", THING, disk, KeptLog()).load()) == ("", {"job": "three"})
 
 
 def test_an_unreadable_journal_is_said_to_be_degraded() -> None:
     disk = _disk()
     disk.fails(UNREADABLE)
-    journal = Journal("/state", disk, KeptLog())
+    journal = Journal("/state", THING, disk, KeptLog())
     assert journal.load() == {}
     assert "Input/output error" in journal.degraded

@@ -14,19 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dc.jobs.journal import FILE_NAME, MAX_BYTES, Disk, Journal
+from dc.jobs.journal import MAX_BYTES, OLD_NAME, Disk, Journal, file_name
 from tests.fakes.clock import KeptLog
 from tests.fakes.examples import examples
 
 if TYPE_CHECKING:
     from dc.jobs.core.snapshot import Snapshot
 
+FILE_NAME = file_name("thing")
 FIRST: Snapshot = {"job": "job-1", "number": 1, "step": 0, "running": True, "details": {"reason": "née ✓"}}
 SECOND: Snapshot = {**FIRST, "step": 1}
 
 
 def journal(folder: Path) -> Journal:
-    return Journal(str(folder), Disk(), KeptLog())
+    return Journal(str(folder), "thing", Disk(), KeptLog())
 
 
 def written(folder: Path, *records: Snapshot) -> bytes:
@@ -86,7 +87,7 @@ def test_nothing_that_a_file_can_hold_is_an_error(garbage: bytes, behind: bool) 
 
     text = b'{"job":"x"}'
     good = b"\n%08x %s\n" % (crc32(text), text)
-    assert Journal("/nowhere", Memory(), KeptLog()).load() == ({"job": "x"} if behind else {})
+    assert Journal("/nowhere", "thing", Memory(), KeptLog()).load() == ({"job": "x"} if behind else {})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=40), st.integers(0, 1 << 40), st.booleans())))
@@ -102,8 +103,8 @@ def test_every_record_comes_back_as_it_was(record: Snapshot) -> None:
             self.held = data
 
     disk = Memory()
-    assert Journal("/nowhere", disk, KeptLog()).write(record)
-    assert Journal("/nowhere", disk, KeptLog()).load() == record
+    assert Journal("/nowhere", "thing", disk, KeptLog()).write(record)
+    assert Journal("/nowhere", "thing", disk, KeptLog()).load() == record
 
 
 def test_the_file_stays_small_over_many_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +179,7 @@ class BadDisk(Disk):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EMFILE])
 def test_a_disk_that_fails_is_told_and_used_again_when_it_works(tmp_path: Path, code: int) -> None:
     disk = BadDisk()
-    made = Journal(str(tmp_path), disk, KeptLog())
+    made = Journal(str(tmp_path), "thing", disk, KeptLog())
     assert made.write(FIRST)
     disk.code = code
     assert not made.write(SECOND)
@@ -192,7 +193,7 @@ def test_a_disk_that_fails_is_told_and_used_again_when_it_works(tmp_path: Path, 
 
 def test_the_log_says_once_why_a_journal_can_not_be_kept(tmp_path: Path) -> None:
     disk, log = BadDisk(), KeptLog()
-    made = Journal(str(tmp_path), disk, log)
+    made = Journal(str(tmp_path), "thing", disk, log)
     disk.code = errno.ENOSPC
     for _ in range(3):
         made.write(FIRST)
@@ -215,3 +216,25 @@ def test_a_symbolic_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / f"{FILE_NAME}.new").symlink_to(victim)
     assert not journal(tmp_path).write(FIRST)
     assert victim.read_text() == "precious"
+
+
+def test_each_thing_has_a_journal_of_its_own(tmp_path: Path) -> None:
+    """Two agents of one board may share the state folder: neither may take the other's job for its own."""
+    one, other = (Journal(str(tmp_path), thing, Disk(), KeptLog()) for thing in ("one", "other"))
+    assert one.write(FIRST)
+    assert other.write(SECOND)
+    assert (one.load(), other.load()) == (FIRST, SECOND)
+
+
+def test_the_journal_of_an_earlier_version_is_taken_over_once(tmp_path: Path) -> None:
+    written(tmp_path, FIRST)
+    (tmp_path / FILE_NAME).rename(tmp_path / OLD_NAME)
+    assert journal(tmp_path).load() == FIRST
+    assert not (tmp_path / OLD_NAME).exists()
+    assert Journal(str(tmp_path), "another", Disk(), KeptLog()).load() == {}
+
+
+def test_an_old_journal_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    written(tmp_path, SECOND)
+    (tmp_path / OLD_NAME).write_bytes(b"old")
+    assert journal(tmp_path).load() == SECOND

@@ -38,7 +38,7 @@ class StartedAgent:
     def __init__(self, journalled: Snapshot | None = None, broken: bool = False, **config: object) -> None:
         disk = FakeDisk()
         if journalled is not None:
-            Journal("/state", disk, KeptLog()).write(journalled)
+            Journal("/state", "thing", disk, KeptLog()).write(journalled)
         disk.broken = broken
         self.order: list[str] = []
         self.machine = FakeMachine(disk)

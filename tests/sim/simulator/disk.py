@@ -62,6 +62,9 @@ class SimDisk(Disk):
             self._fail(errno.EIO)
         return self.written
 
+    def take_over(self, old: str, path: str) -> None:
+        """As `Disk.take_over`: there is no old one."""
+
     def append(self, path: str, data: bytes, sync: bool) -> None:
         """As `Disk.append`."""
         self._check(data)

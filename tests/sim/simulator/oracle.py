@@ -18,6 +18,7 @@ from tests.sim.simulator.agent import STATE
 from tests.sim.simulator.board import Run
 from tests.sim.simulator.disk import IN_MEMORY, UNREADABLE
 from tests.sim.simulator.events import Violation
+from tests.sim.simulator.network import THING
 
 if TYPE_CHECKING:
     from dc.jobs.core.snapshot import Snapshot
@@ -187,7 +188,7 @@ class Oracle:
             self._synced = 1
             self._journalled.clear()
             return
-        record = Journal(STATE, disk.whole(), KeptLog()).load()
+        record = Journal(STATE, THING, disk.whole(), KeptLog()).load()
         possible = self._records[self._synced - 1 if power else -1 :]
         if unfinished:
             possible = [*possible, loads(unfinished.strip().partition(b" ")[2])]

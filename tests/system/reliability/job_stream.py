@@ -64,7 +64,7 @@ class JobStream:
 
     def note_journal(self) -> None:
         """While no agent runs: remember what the journal says, to hold the next agents to it."""
-        journal = Journal(str(self.own_broker.thing.state), Disk(), KeptLog())
+        journal = Journal(str(self.own_broker.thing.state), self.own_broker.thing.name, Disk(), KeptLog())
         record = journal.load()
         assert journal.degraded == ""
         step, job = record.get("step"), record.get("job")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.journal import FILE_NAME
+from dc.jobs.journal import file_name
 from tests.fakes.documents import operation, own_handler
 from tests.system.harness.namespaces import mounted
 from tests.system.harness.skips import needs_root
@@ -18,7 +18,7 @@ from tests.system.reliability.own_broker import OwnBroker
 
 def _written_to(own_broker: OwnBroker, content: bytes) -> Path:
     own_broker.thing.state.mkdir(mode=0o700)
-    path = own_broker.thing.state / FILE_NAME
+    path = own_broker.thing.state / file_name(own_broker.thing.name)
     path.write_bytes(content)
     return path
 
@@ -49,7 +49,7 @@ def test_garbage_behind_the_last_good_record_costs_only_itself(own_broker: OwnBr
     job = own_broker.add(own_handler("long.sh"))
     own_broker.wait_ledger(f"start {job} long.sh 1")
     own_broker.agent.kill()
-    with (own_broker.thing.state / FILE_NAME).open("ab") as journal:
+    with (own_broker.thing.state / file_name(own_broker.thing.name)).open("ab") as journal:
         journal.write(b'\n0a1b2c3d {"job":"' + bytes(512))
     own_broker.start_online()
     assert own_broker.result(job).status == "SUCCEEDED"
