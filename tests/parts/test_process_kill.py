@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dc.jobs.core.details import output
+from localcloud import procfs
 from localcloud.procfs import lives
 from tests.fakes.process_bench import ProcessBench, process_bench, shell
 
@@ -104,7 +105,7 @@ def test_a_kill_between_the_handlers_end_and_that_of_its_background_child(bench:
     started(bench, f"sleep 305 & echo $! > {pids}; echo ready; exit 0")
     assert bench.process is not None
     leader = bench.process.pid
-    bench.run_until(lambda: not Path(f"/proc/{leader}").exists(), "the handler's end")
+    bench.run_until(lambda: not lives(leader), "the handler's end")
     kill(bench, 20.0)
     assert bench.finish().status == 0
     assert not [pid for pid in numbers(pids) if lives(pid)]
@@ -138,3 +139,24 @@ def test_a_status_that_somebody_else_took_is_a_failure_and_not_a_success(bench: 
     assert bench.process is not None
     os.waitpid(bench.process.pid, 0)
     assert bench.finish().error == "The handler's exit status was lost"
+
+
+def test_a_steps_number_stays_its_own_until_the_step_is_over(bench: ProcessBench) -> None:
+    """A background child holds the output: were the handler reaped by then, a stranger could get its number, and its
+    group's, and a cancel would end that."""
+    started(bench, "setsid sh -c 'echo ready; exec sleep 300' & exit 3")
+    assert bench.process is not None
+    pid = bench.process.pid
+    bench.run_until(lambda: procfs.state(pid) == "Z", "the handler's end")
+    bench.loop.arm("a while", 0.1, bench.loop.stop)
+    bench.loop.run()
+    assert (procfs.state(pid), bench.results) == ("Z", [])
+    kill(bench, 0.1)
+    assert bench.finish().status == 3
+    assert procfs.state(pid) == ""
+
+
+def test_a_handler_that_ends_by_itself_is_reaped(bench: ProcessBench) -> None:
+    assert bench.run(shell("exit 0")).status == 0
+    assert bench.process is not None
+    assert procfs.state(bench.process.pid) == ""

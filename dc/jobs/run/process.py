@@ -56,6 +56,7 @@ class Process:
         self._pipes: dict[int, str] = {}
         self._tails = {"stdout": Tail(), "stderr": Tail()}
         self._status: int | None = None  # as of waitpid
+        self._ended = False  # the leader; a zombie until `_finish`
         self._killing = False
         self._armed = False  # a timer, at least once
         self._dead_tries = 0
@@ -99,7 +100,7 @@ class Process:
 
     def child_changed(self) -> None:
         """SIGCHLD came: look whether it was this process."""
-        if self.pid and self._status is None and self._exited():
+        if self.pid and not self._ended and self._exited():
             self._leader_ended()
 
     def kill(self, grace: float) -> None:
@@ -112,7 +113,7 @@ class Process:
         self._signal_group(_signal.SIGCONT)  # a stopped process can't act on SIGTERM
         self._armed = True
         self._loop.arm("step-kill", grace, self._kill_now)
-        if self._status is not None:
+        if self._ended:
             self._kill_now()
 
     def _readable(self, fd: int) -> None:
@@ -139,7 +140,8 @@ class Process:
         os.close(fd)
 
     def _exited(self) -> bool:
-        """Whether the leader has ended. It stays a zombie, so that its group's number can't be given away meanwhile."""
+        """Whether the leader has ended. It stays a zombie until the step is over: so its number, which is its group's,
+        can't be given to a stranger that a later signal would hit."""
         try:
             info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -147,11 +149,11 @@ class Process:
         return info is not None
 
     def _leader_ended(self) -> None:
+        self._ended = True
         if self._killing:
             if not self._pipes:
                 self._kill_now()
             return  # others of the group may still use their grace
-        self._reap()
         if not self._pipes:
             self._finish()
         for fd in list(self._pipes):
@@ -173,23 +175,20 @@ class Process:
         if self._killing:
             if self._exited():
                 self._kill_now()
-        elif self._status is not None:
+        elif self._ended:
             self._finish()
 
-    def _signal_group(self, number: int) -> bool:
+    def _signal_group(self, number: int) -> None:
         try:
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass  # a member that changed its user; the others got the signal
-        return True
+        except (ProcessLookupError, PermissionError):
+            pass  # PermissionError: a member that changed its user; the others got the signal
 
     def _group_lives(self) -> bool:
-        """Zombies do not count: whoever adopted them may take its time to reap them."""
+        """Zombies do not count: whoever adopted them may take its time to reap them. Without /proc SIGKILL is trusted."""
         from dc.jobs.run.strays import group_lives
 
-        return self._signal_group(0) and group_lives(self.pid)
+        return os.path.isdir("/proc/self") and group_lives(self.pid)
 
     def _signal_strays(self, number: int) -> bool:
         """The same for what left the group; whether there was any."""
@@ -204,10 +203,8 @@ class Process:
 
     def _wait_dead(self) -> None:
         """The step is over only when nothing of its group is alive."""
-        if self._status is None and self._exited():
-            self._reap()
         strays = self._signal_strays(_signal.SIGKILL)
-        gone = self._status is not None and not strays and not self._group_lives()
+        gone = self._exited() and not strays and not self._group_lives()
         self._dead_tries += 1
         if gone or self._dead_tries * _DEAD_POLL_SECONDS > _DEAD_WAIT_SECONDS:
             for fd in list(self._pipes):
@@ -225,6 +222,8 @@ class Process:
     def _finish(self) -> None:
         for timer in ("step-kill", "step-output", "step-dead") if self._armed else ():
             self._loop.disarm(timer)
+        if self._exited():  # else it is stuck in the kernel
+            self._reap()
         cgroup.tidy(self._marks)
         done, self._done = self._done, _already
         tails = self._tails
