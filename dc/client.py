@@ -155,7 +155,7 @@ def run(config: Config, warnings: Sequence[str]) -> int:
     from dc.lock import Locked, acquire
 
     try:
-        acquire(config.lock_dir, config.thing_name, log)
+        acquire(config.state_dir, config.lock_dir, config.thing_name, log)
     except Locked as error:
         log.error(PART, str(error))
         return abort("An instance of Device Client is already running.", str(error))

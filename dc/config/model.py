@@ -205,7 +205,7 @@ SETTINGS = (
             "Folder of what must survive a restart; unset: /var/lib/aws-iot-device-client for root, "
             "~/.aws-iot-device-client for others.", attr="state_dir", feature="jobs", own=True),
     # The environment.
-    Setting("LOCK_FILE_PATH", "", PATH, "/run/lock", "Folder of the lock file devicecl-THING.lock; empty: no lock.",
+    Setting("LOCK_FILE_PATH", "", PATH, "/run/lock", "Folder of the C++ client's devicecl.lock, which is heeded and written; empty: no lock at all.",
             attr="lock_dir"),
     Setting("AWSIOT_TUNNEL_ACCESS_TOKEN", "", TEXT, "", "Token of a tunnel.", feature="tunneling",
             secret=True),

@@ -204,6 +204,7 @@ def test_agents_of_two_things_share_a_device(rig: Rig, target: str, tmp_path: Pa
 
 
 def test_a_lock_folder_that_can_not_be_used_is_told_and_the_agent_runs(rig: Rig) -> None:
+    rig.thing.state.write_text("no folder")
     rig.start(env={"LOCK_FILE_PATH": "/no/such/folder"})
     rig.agent.wait_log("no lock is held")
     assert rig.run(operation("true")).status == "SUCCEEDED"
