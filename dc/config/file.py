@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 LIMIT = 64 * 1024  # bytes; the C++ client stops at 5000
 _MOST_GUESSES = 20  # a file with more unknown keys is some other file
 _SHOWN = 80  # characters of an unknown key that an error repeats
-# No default can stand in for these: who we are, whom we trust, and whether what root runs is switched on.
-_CRUCIAL = frozenset(("endpoint", "cert", "key", "root-ca", "thing-name", "jobs.enabled"))
+_CRUCIAL = frozenset(("endpoint", "cert", "key", "root-ca", "thing-name"))  # who we are and whom we trust: no default
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -122,7 +121,7 @@ class _Walk:
         """Sorts the values that can't be used into what forbids a start and what the default can stand in for."""
         for setting, value, error in self._bad:
             switch = setting.feature + ".enabled"
-            off = switch != setting.name and not flags.get(switch, self.values.get(switch, True))
+            off = not flags.get(switch, self.values.get(switch, True))
             if off or value == "" or _has_stand_in(setting):
                 hint = error.hint or f"Write {wanted(setting)}, or remove the key; as it is it counts as not set."
                 self._problems.passed_over.append(ConfigError(error.message, hint))
@@ -151,7 +150,13 @@ class _Walk:
         try:
             converted = from_json(setting, value, f"{self._path}: {name}")
         except ConfigError as error:
-            self._bad.append((setting, value, error))
+            if name == setting.feature + ".enabled" and setting.available and value != "":
+                self.values[name] = False  # root's programs are not run by a guess
+                self._problems.passed_over.append(
+                    ConfigError(error.message, "Write true or false: as it is, it counts as false.")
+                )
+            else:
+                self._bad.append((setting, value, error))
             return
         if converted is not None:
             self.values[name] = converted

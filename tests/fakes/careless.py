@@ -14,7 +14,7 @@ from dc.config.model import ANY, BOOL, CHOICE, INT, LIST, PATH, SECONDS, SETTING
 
 IN_FILE = {setting.name: setting for setting in SETTINGS if setting.in_file}
 REQUIRED = ("endpoint", "cert", "key", "thing-name")
-CRUCIAL = (*REQUIRED, "root-ca", "jobs.enabled")
+CRUCIAL = (*REQUIRED, "root-ca")
 # What would look at the machine, or is an error by itself.
 _FIXED: dict[str, object] = {
     "endpoint": "h:8883",
@@ -100,7 +100,7 @@ class Careless:
 
     @staticmethod
     def _harmless(setting: Setting, jobs_off: bool) -> bool:
-        if setting.name in CRUCIAL:
+        if setting.name in (*CRUCIAL, "jobs.enabled"):  # the last has its own rule: off
             return False
         return not (setting.own and setting.available) or (jobs_off and setting.feature == "jobs")
 

@@ -105,12 +105,21 @@ def test_a_bad_value_that_the_default_can_stand_in_for_is_told(name: str, value:
     assert read.values == {}
 
 
-@pytest.mark.parametrize("name", ["endpoint", "cert", "key", "root-ca", "thing-name", "jobs.enabled"])
+@pytest.mark.parametrize("name", ["endpoint", "cert", "key", "root-ca", "thing-name"])
 @pytest.mark.parametrize("value", [5, [], {"a": 1}, "\0"])
 def test_a_bad_value_of_who_the_agent_is_or_whom_it_trusts_forbids_a_start(
     name: str, value: object, tmp_path: Path
 ) -> None:
     assert len(Read(tmp_path, nested(name, value)).messages) == 1
+
+
+@pytest.mark.parametrize("value", [0, 1, "on", "no", "true ", [], {"a": 1}])
+def test_a_switch_that_can_t_be_read_is_off(value: object, tmp_path: Path) -> None:
+    read = Read(tmp_path, {"jobs": {"max-attempts": 0, "enabled": value}})
+    assert read.values == {"jobs.enabled": False}
+    first, second = read.starts_with
+    assert first.startswith("jobs.enabled: found ") and first.endswith(", wanted true or false")
+    assert second.startswith("jobs.max-attempts: ")
 
 
 def test_numbers_out_of_range_forbid_a_start_only_while_their_feature_is_on(tmp_path: Path) -> None:
