@@ -25,27 +25,27 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if command:
         status = __import__(command, fromlist=("main",)).main(list(arguments[1:]))
         return int(status)
-    asked = flags.first_of(arguments, ("--help", "--version"))
+    asked = flags.first_of(arguments, ("--help", "-h", "--version"))
     if asked:
         from dc.config import show
 
-        write(STDOUT, show.help_text() if asked == "--help" else show.version_text())
+        write(STDOUT, show.version_text() if asked == "--version" else show.help_text())
         return 0
+    problems = Problems()
     try:
-        given = flags.parse(arguments)
+        given = flags.parse(arguments, problems)
         if "--export-default-settings" in given:
             return _export(str(given["--export-default-settings"]), environ)
     except ConfigError as error:
         return _refuse([error])
-    problems = Problems()
     config = _configure(given, environ, problems)
     if "--check-config" in given:
         from dc.config import show
 
         write(STDOUT, show.report(config, problems))
-        return 1 if problems.errors else 0
+        return 1 if problems.errors or problems.passed_over else 0
     if problems.errors:
-        return _refuse(problems.errors)
+        return _refuse([*problems.passed_over, *problems.errors])  # a mistyped key may be why another is missing
     return _run(config, problems)
 
 
@@ -63,7 +63,7 @@ def _run(config: Config, problems: Problems) -> int:
     from dc.config.prepare import make_folders
 
     make_folders(config, problems)
-    return run(config, problems.warnings)
+    return run(config, problems.lines())
 
 
 def _export(path: str, environ: Mapping[str, str]) -> int:

@@ -12,12 +12,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dc.config.problems import Problems
 
-def parse(arguments: Sequence[str]) -> dict[str, object]:
+
+def parse(arguments: Sequence[str], problems: Problems | None = None) -> dict[str, object]:
     """What the flags give, by the name of their row (model.ACTIONS too); `arguments` without the program.
 
     An empty value empties a text or a path. Raises ConfigError for an unknown, repeated or incomplete flag,
-    for a value of the wrong kind and for a stray word, as the C++ client refuses all of these.
+    for a value of the wrong kind and for a stray word, as the C++ client refuses all of these. A value of a feature
+    that this build does not have is passed over, and noted in `problems`.
     """
     known = {setting.flag: setting for setting in flag_rows()}
     values: dict[str, object] = {}
@@ -40,7 +43,12 @@ def parse(arguments: Sequence[str]) -> dict[str, object]:
                 raise ConfigError(f"{flag} needs a value", f"Write {flag}=VALUE: {wanted(setting)}.")
             attached = arguments[at]
             at += 1
-        values[setting.name] = from_text(setting, attached, flag)
+        try:
+            values[setting.name] = from_text(setting, attached, flag)
+        except ConfigError as error:
+            if setting.available or problems is None:
+                raise
+            problems.passed_over.append(ConfigError(error.message, error.hint or f"Leave {flag} out."))
     return values
 
 

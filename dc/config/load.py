@@ -64,7 +64,7 @@ class Sources:
         else:
             path = self.problems.attempt(expand, str(given), self.environ, self.uid, "--config-file") or ""
         if path:
-            self._merge_file(path)
+            self._merge_file(path, flags)
         return path
 
     def default_files(self) -> list[str]:
@@ -91,7 +91,7 @@ class Sources:
         folder = home(self.environ, self.uid)
         path = folder + USER_DIR + RUNTIME_NAME
         if folder and self._exists(path):
-            self._merge_file(path)
+            self._merge_file(path, {})
         names = ("cert", "key", "thing-name")
         if self.values["runtime-config.completed-fp"] and all(self.values["runtime-config." + n] for n in names):
             for name in names:
@@ -112,7 +112,7 @@ class Sources:
             if given:
                 self.problems.warn(f"the HTTP proxy's settings are not used: {error.message}")
             return
-        for complaint in inside.errors:
+        for complaint in (*inside.errors, *inside.passed_over):
             self.problems.warn(complaint.message)
         if enabled:
             self.problems.warn(f"http-proxy is not in this build: {path} has no effect, connecting directly")
@@ -128,8 +128,8 @@ class Sources:
             return False
         return True
 
-    def _merge_file(self, path: str) -> None:
-        found = self.problems.attempt(file.read, path, SETTINGS, self.problems) or {}
+    def _merge_file(self, path: str, flags: Mapping[str, object]) -> None:
+        found = self.problems.attempt(file.read, path, SETTINGS, self.problems, flags) or {}
         for name, value in found.items():
             self._put(name, value, "file " + path)
 

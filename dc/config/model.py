@@ -122,7 +122,7 @@ SWITCHES = (
 
 # What the command line can ask for besides settings.
 ACTIONS = (
-    Setting("--help", "--help", BOOL, False, "Print this help and exit."),
+    Setting("--help", "--help", BOOL, False, "Print this help and exit; also -h."),
     Setting("--version", "--version", BOOL, False, "Print the version and how the program was built, and exit."),
     Setting("--config-file", "--config-file", PATH, "", "Read this configuration file instead of the default one."),
     Setting(

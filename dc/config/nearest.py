@@ -25,7 +25,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     best, best_cost = "", len(plain) // 3 + 1
     same_last: list[str] = []
     for candidate in known:
-        cost = _distance(plain, _plain(candidate))
+        cost = abs(len(plain) - len(candidate))  # at least that many edits
+        if cost < best_cost:
+            cost = _distance(plain, _plain(candidate))
         if len(plain) >= _SHORTEST_CUT and _plain(candidate).startswith(plain):
             cost = min(cost, 2)
         if cost < best_cost:

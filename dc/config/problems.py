@@ -22,12 +22,17 @@ class ConfigError(Exception):
 
 
 class Problems:
-    """`errors` forbid a start; `warnings` are lines for the log."""
+    """`errors` forbid a start; `warnings` are lines for the log.
 
-    __slots__ = ("_subjects", "errors", "warnings")
+    `passed_over` are faults that the C++ client starts with: a line for the log at a start, since a board that does
+    not start can't be mended by a job; an error for --check-config, which a person reads.
+    """
+
+    __slots__ = ("_subjects", "errors", "passed_over", "warnings")
 
     def __init__(self) -> None:
         self.errors: list[ConfigError] = []
+        self.passed_over: list[ConfigError] = []
         self.warnings: list[str] = []
         self._subjects: set[str] = set()
 
@@ -41,6 +46,11 @@ class Problems:
             return
         self._subjects.add(subject)
         self.warnings.append(text)
+
+    def lines(self) -> list[str]:
+        """All that an agent which starts has to say, one line each."""
+        faults = [f"{fault.message}{'; fix: ' * bool(fault.hint)}{fault.hint}" for fault in self.passed_over]
+        return faults + self.warnings
 
     def attempt(self, rule: Callable[..., T], *arguments: object) -> T | None:
         """What `rule(*arguments)` answers; None when it raised ConfigError, which is noted."""

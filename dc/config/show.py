@@ -170,13 +170,21 @@ def report(config: Config, problems: Problems) -> str:
         if setting.attr or config.is_set(setting.name):
             lines.append(f"{setting.name} = {_effective(config, setting)}    ({config.origins[setting.name]})")
     lines += [f"warning: {warning}" for warning in problems.warnings]
+    for error in problems.passed_over:
+        lines += [f"error: {error.message} (passed over at a start, with a warning)", f"  fix: {error.hint}"]
     for error in problems.errors:
         lines.append(f"error: {error.message}")
         if error.hint:
             lines.append(f"  fix: {error.hint}")
-    count = len(problems.errors)
-    verdict = f"not usable: {count} error{'s' * (count > 1)}" if count else "usable"
-    return "\n".join([*lines, f"The configuration is {verdict}."]) + "\n"
+    return "\n".join([*lines, f"The configuration is {_verdict(problems)}."]) + "\n"
+
+
+def _verdict(problems: Problems) -> str:
+    grave, count = len(problems.errors), len(problems.errors) + len(problems.passed_over)
+    errors = f"{count} error{'s' * (count > 1)}"
+    if grave:
+        return f"not usable: {errors}"
+    return f"faulty: {errors}, with which the agent starts nevertheless" if count else "usable"
 
 
 def _effective(config: Config, setting: Setting) -> str:
@@ -195,4 +203,10 @@ def shown(value: object) -> str:
         return f'"{value}"' if value.isprintable() else ascii(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "unset" if value is None else f"a list of {len(value)}" if isinstance(value, (list, tuple)) else str(value)
+    return (
+        "unset" if value is None else f"a list of {len(value)}" if isinstance(value, (list, tuple)) else _other(value)
+    )
+
+
+def _other(value: object) -> str:
+    return "an object" if isinstance(value, dict) else str(value)  # however deep it is nested

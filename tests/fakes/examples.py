@@ -19,6 +19,12 @@ def register_profiles() -> None:
     settings.load_profile(FULL if os.environ.get("CI") else QUICK)
 
 
-def examples(count: int) -> settings:
-    """The decorator for a test that needs `count` examples to see what it is after."""
-    return settings(max_examples=max(1, count * settings().max_examples // HYPOTHESIS_OWN))
+def examples(count: int, at_most: int | None = None) -> settings:
+    """The decorator for a test that needs `count` examples to see what it is after.
+
+    `at_most` bounds them where a person waits, if a tenth of very many is still too much.
+    """
+    share = count * settings().max_examples // HYPOTHESIS_OWN
+    if at_most is not None and share < count:
+        share = min(share, at_most)
+    return settings(max_examples=max(1, share))

@@ -26,6 +26,7 @@ DAEMON_MODULES = {
     "dc.config.derive",
     "dc.config.file",
     "dc.config.flags",
+    "dc.config.lax",
     "dc.config.load",
     "dc.config.model",
     "dc.config.paths",

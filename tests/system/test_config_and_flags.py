@@ -53,8 +53,9 @@ def test_version_is_printed_in_the_first_line(command: Any) -> None:
     assert "features: jobs" in done.stdout
 
 
-def test_help_names_every_flag_of_the_seed_page(command: Any) -> None:
-    done = command("--help")
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_names_every_flag_of_the_seed_page(command: Any, asked: str) -> None:
+    done = command(asked)
     assert (done.returncode, done.stderr) == (0, "")
     for flag in ("--enable-jobs", "--jobs-handler-dir", "--config-file", "--endpoint", "--thing-name", "--log-level"):
         assert flag in done.stdout
@@ -71,10 +72,24 @@ def test_an_unknown_flag_is_refused_with_the_nearest_known_name(command: Any) ->
     assert "--enable-job" in done.stderr and "--enable-jobs" in done.stderr
 
 
-def test_an_unknown_key_is_refused_with_the_nearest_known_name(rig: Rig) -> None:
-    rig.thing.configure(jobs={"handler-dir": "/x"})
-    said = _ends(rig)
-    assert "jobs.handler-dir" in said and "handler-directory" in said
+def test_a_careless_file_is_started_with_and_each_fault_is_a_warning(rig: Rig, command: Any) -> None:
+    """An unknown key and section, a capital, a key twice, a brace too many, a value of a feature that is off."""
+    path = rig.thing.config_path
+    rig.thing.configure(jobs={"handler-dir": "/x"}, shadow={"enabled": True}, **{"device-defender": {"interval": 0}})
+    name = f'"Thing-Name": "{rig.thing.name}", "thing-name": "another"'
+    rest = json.loads(path.read_text())
+    del rest["thing-name"]
+    path.write_text("{" + name + ", " + json.dumps(rest)[1:] + "}")
+    rig.start()
+    assert rig.run(operation("true")).status == "SUCCEEDED"
+    faults = ["'jobs.handler-dir'", "'shadow'", "interval: found the number 0", "'Thing-Name'"]
+    faults += ["thing-name is given more than once", "text after the end"]
+    assert "fix: Did you mean jobs.handler-directory?" in rig.agent.log()
+    for fault in faults:
+        assert re.search(rf"\[WARN\] .*{fault}.*; fix: ", rig.agent.log()), fault
+    done = command("--check-config", "--config-file", str(path))
+    assert done.returncode == 1
+    assert done.stdout.count("\nerror: ") == done.stdout.count("\n  fix: ") == len(faults)
 
 
 def test_a_file_that_is_not_json_is_refused_with_the_place_of_the_mistake(rig: Rig) -> None:

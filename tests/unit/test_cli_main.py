@@ -56,7 +56,9 @@ def test_a_wrong_command_line_never_starts_the_agent(program: Program, arguments
     assert program.started == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--nosuch", "--help"], ["--cert", "--help", "--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--nosuch", "-h"], ["--nosuch", "--help"], ["--cert", "--help", "--version"]]
+)
 def test_help_wins_wherever_it_stands_and_names_every_flag_and_key(program: Program, arguments: list[str]) -> None:
     assert program(*arguments) == 0
     words = program.out.split()
@@ -153,6 +155,62 @@ def test_check_config_tells_all_errors_and_warnings_and_fails(program: Program) 
     lines = program.out.splitlines()
     assert [line.split(":")[0] for line in lines[-6:-1]] == ["warning", "error", "  fix", "error", "  fix"]
     assert lines[-1] == "The configuration is not usable: 2 errors."
+
+
+def careless(program: Program) -> list[str]:
+    """Puts one fault of each kind into the file; what names them."""
+    program.write(shadow={"enabled": True}, jobs={"Enabled": True}, **{"device-defender": {"interval": 0}})
+    program.file.write_text(program.file.read_text().replace('"endpoint"', '"thing-name": "t", "Endpoint"') + "}")
+    return ["text after", "'Endpoint'", "thing-name is given", "'shadow'", "'jobs.Enabled'", "device-defender.interval"]
+
+
+def test_a_careless_configuration_starts_with_a_line_for_each_fault(program: Program) -> None:
+    names = careless(program)
+    assert program() == 7
+    assert program.started[0].endpoint == "h"
+    assert len(program.warnings) == len(names)
+    for name in names:
+        (line,) = [line for line in program.warnings if name in line]
+        assert "; fix: " in line and "\n" not in line
+
+
+def test_check_config_calls_each_of_these_faults_an_error_and_says_how_to_mend_it(program: Program) -> None:
+    names = careless(program)
+    assert program("--check-config") == 1
+    lines = program.out.splitlines()
+    errors = [at for at, line in enumerate(lines) if line.startswith("error: ")]
+    assert len(errors) == len(names)
+    assert all(lines[at].endswith(" (passed over at a start, with a warning)") for at in errors)
+    assert all(lines[at + 1].startswith("  fix: ") for at in errors)
+    assert lines[-1] == "The configuration is faulty: 6 errors, with which the agent starts nevertheless."
+
+
+def test_a_mistyped_key_is_shown_where_it_leaves_a_needed_setting_missing(program: Program) -> None:
+    program.file.write_text(program.file.read_text().replace("thing-name", "thing_nam"))
+    assert program() == 1
+    assert "    fix: Did you mean thing-name?" in program.err.splitlines()
+    assert "  not set: thing-name" in program.err.splitlines()
+
+
+def test_flags_of_features_that_are_not_in_this_build_do_not_keep_the_agent_from_starting(program: Program) -> None:
+    assert program("--device-defender-interval", "0") == 7
+    assert [line.split(":")[0] for line in program.warnings] == ["--device-defender-interval"]
+    assert program("--device-defender-interval", "0", "--check-config") == 1
+
+
+@pytest.mark.parametrize("kept", [10, 100, -1])
+def test_a_file_that_is_cut_off_never_starts_the_agent(program: Program, kept: int) -> None:
+    program.file.write_text(program.file.read_text()[:kept])
+    assert program() == 1
+    assert "cut off: write it again" in program.err
+    assert program.started == []
+
+
+def test_a_value_nested_deeper_than_python_recurses_is_shown_in_short(program: Program) -> None:
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    program.file.write_text(program.file.read_text()[:-1] + ', "runtime-config": {"device-config": ' + deep + "}}")
+    assert program("--check-config") == 0
+    assert f"runtime-config.device-config = an object    (file {program.file})" in program.out.splitlines()
 
 
 def test_check_config_makes_nothing(program: Program) -> None:

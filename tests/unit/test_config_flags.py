@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dc.config import flags
 from dc.config.model import flag_rows
 from dc.config.nearest import nearest
-from dc.config.problems import ConfigError
+from dc.config.problems import ConfigError, Problems
 
 WITH_TEXT = [row for row in flag_rows() if row.kind in ("text", "path")]
 
@@ -115,6 +115,29 @@ def test_levels_in_any_case() -> None:
         "logging.level": "WARN",
         "logging.type": "file",
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--device-defender-interval", "0"],
+        ["--device-defender-interval=5m"],
+        ["--secure-element-slot-id", ""],
+        ["--enable-tunneling", "yes"],
+        ["--shadow-name", "a\0b"],
+    ],
+)
+def test_a_value_of_a_feature_that_is_not_in_this_build_is_told_and_passed_over(words: list[str]) -> None:
+    problems = Problems()
+    assert flags.parse([*words, "--cert", "/c"], problems) == {"cert": "/c"}
+    (fault,) = problems.passed_over
+    assert fault.message.startswith(words[0].partition("=")[0] + ": ") and fault.hint
+    assert problems.errors == []
+
+
+def test_a_wrong_value_of_what_is_in_this_build_is_refused_as_ever() -> None:
+    with pytest.raises(ConfigError):
+        flags.parse(["--enable-jobs", "yes"], Problems())
 
 
 def test_a_nul_character_is_refused() -> None:

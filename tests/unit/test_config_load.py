@@ -38,6 +38,7 @@ class Loaded:
 
     def __init__(self, config: Config, problems: Problems) -> None:
         self.config, self.warnings, self.errors = config, problems.warnings, problems.errors
+        self.passed_over = problems.passed_over
 
 
 class Home:
@@ -143,8 +144,30 @@ def test_flags_alone_are_enough(home: Home) -> None:
 
 
 def test_a_mistake_in_the_file_is_not_drowned_by_missing_settings(home: Home) -> None:
-    home.write(home.main, {"endpont": "h"})
-    assert messages(home.load()) == [f"{home.main}: 'endpont' is not a known key"]
+    home.write(home.main, {"endpoint": 5})
+    assert messages(home.load()) == [f"{home.main}: endpoint: found the number 5, wanted a string"]
+
+
+def test_a_mistyped_key_of_a_needed_setting_is_told_beside_the_missing_one(home: Home) -> None:
+    home.write(home.main, REQUIRED)
+    home.main.write_text(home.main.read_text().replace("endpoint", "endpont"))
+    loaded = home.load()
+    assert messages(loaded) == ["not set: endpoint"]
+    assert [fault.hint for fault in loaded.passed_over] == ["Did you mean endpoint?"]
+
+
+def test_a_flag_switches_jobs_off_whatever_nonsense_the_file_holds_for_them(home: Home) -> None:
+    home.write(home.main, REQUIRED, {"jobs": {"max-attempts": 0, "handler-directory": "$NO/x"}})
+    assert len(home.load().errors) == 2
+    loaded = home.load("--enable-jobs", "false")
+    assert (loaded.errors, len(loaded.passed_over), loaded.config.jobs_max_attempts) == ([], 1, 3)
+
+
+def test_a_careless_proxy_file_is_a_warning(home: Home) -> None:
+    home.write(home.main, REQUIRED)
+    home.write(home.own / "http-proxy.conf", {"http-proxy-port": 8080, "Http-Proxy-Host": "h", "x": 1})
+    loaded = home.load()
+    assert (loaded.errors, len(loaded.warnings)) == ([], 3)
 
 
 @pytest.mark.parametrize(("value", "folder"), [("/my/dir/", "/my/dir"), ("", ""), ("$HOME/lock", "HOME/lock")])

@@ -31,6 +31,13 @@ def test_a_rule_that_does_not_hold_is_noted_and_the_next_one_is_still_tried() ->
     ]
 
 
+def test_what_is_passed_over_and_warnings_are_lines_with_their_fix() -> None:
+    problems = Problems()
+    problems.warn("a warning; fix: chmod")
+    problems.passed_over += [ConfigError("found more", "Write less."), ConfigError("found odd")]
+    assert problems.lines() == ["found more; fix: Write less.", "found odd", "a warning; fix: chmod"]
+
+
 def test_a_defect_of_the_agent_is_not_taken_for_one_of_the_configuration() -> None:
     with pytest.raises(TypeError):
         Problems().attempt(_rule)
