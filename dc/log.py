@@ -15,7 +15,7 @@ import select
 import stat
 import time
 
-from dc.mask import masked
+from dc.mask import masked, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ MAX_LINE = 4000  # bytes; with a note about dropped lines still within the 4096 
 SAID, PERIOD = 10, 60.0  # one warning is said so often in so many seconds
 _KIND = 32  # so many characters tell one warning from another: what follows quotes what was found
 _KINDS = 32  # different warnings that are remembered
-
-
-def plain(text: str) -> str:
-    """`text` on one line: every character that is not printable is a space."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 class Log:

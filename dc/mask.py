@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""What must not be shown of a text: the query and user of a URL, and the value of a parameter with a telling name. Pure.
+"""What must not be shown of a text: control characters, the query and user of a URL, and the value of a parameter with a telling name. Pure.
 
-Both also percent-encoded, once or twice, as a URL inside a URL is. A text without any of it costs a few searches.
+The last two also percent-encoded, once or twice, as a URL inside a URL is. A text without any of it costs a few searches.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ def masked(text: str) -> str:
             text = _each_value(text, word)
             low = _lower(text)
     return text
+
+
+def plain(text: str) -> str:
+    """`text` on one line: every character that is not printable is a space."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _lower(text: str) -> str:

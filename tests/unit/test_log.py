@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dc.log import MAX_LINE, PERIOD, SAID, Log, plain
-from dc.mask import masked
+from dc.log import MAX_LINE, PERIOD, SAID, Log
+from dc.mask import masked, plain
 from tests.fakes.clock import defaults
 from tests.fakes.examples import examples
 
