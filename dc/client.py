@@ -107,6 +107,8 @@ class Client:
 
     def _reload(self) -> None:
         """SIGHUP. Neither the connection nor the job in hand notices."""
+        if self._stopping:
+            return
         from dc.reload import reload
 
         self._watchdog.notify(f"RELOADING=1\nMONOTONIC_USEC={int(self.loop.now() * 1e6)}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dc.config.model import SETTINGS
+from dc.config.prepare import make_folders
 from dc.config.problems import ConfigError, Problems
 
 TYPE_CHECKING = False
@@ -42,6 +43,7 @@ def reload(config: Config, configure: Callable[[Problems], Config] | None, log: 
     live = [row for row in changed if row.attr in LIVE]
     for row in live:
         config.adopt(fresh, row)
+    make_folders(config, problems)
     log.follow(config)
     for warning in problems.warnings:
         log.warn(PART, warning)

@@ -80,6 +80,13 @@ def test_a_file_that_can_be_written_no_more_leaves_a_log_on_stdout(
     logged: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     config, log = started(logged)
-    fresh = configuration(log_type="file", log_file=str(logged.parent / "missing" / "agent.log"))
+    fresh = configuration(log_type="file", log_file=str(logged / "no folder" / "agent.log"))
     assert reload(config, lambda _: fresh, log)
     assert "logging to stdout" in capfd.readouterr().out
+
+
+def test_the_folder_of_a_new_log_is_made_as_at_the_start(logged: Path) -> None:
+    config, log = started(logged)
+    new = logged.parent / "new" / "agent.log"
+    assert reload(config, lambda _: configuration(log_type="file", log_file=str(new)), log)
+    assert "changed: logging.file" in new.read_text()
