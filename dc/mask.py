@@ -117,11 +117,13 @@ def _value_of(low: str, word: str, at: int) -> tuple[int, int]:
     place = at + len(word)
     while place < len(low) and (low[place].isalnum() or low[place] in "_-."):
         place += 1
-    option = _is_option(low, at)
+    begin = _begin(low, at)
+    option = low[begin : begin + 1] == "-"
+    is_file = low[begin - 1 : begin] == "/" or "." in low[at:place]  # "/bin/new-token: not found" names no value
     while place < len(low) and low[place] in "\\\"' ]":
         place += 1
     sign = next((sign for sign in _EQUALS if low.startswith(sign, place)), "")
-    if not sign and not (option and low[place - 1] == " "):
+    if is_file and low.startswith(": ", place) or (not sign and not (option and low[place - 1] == " ")):
         return place, place
     start, end = _extent(low, place + len(sign))
     if word in _HEADERS:
@@ -132,11 +134,11 @@ def _value_of(low: str, word: str, at: int) -> tuple[int, int]:
     return start, end
 
 
-def _is_option(low: str, at: int) -> bool:
-    """Whether the name begins with a dash, so that a space may stand before its value: `--password x`."""
+def _begin(low: str, at: int) -> int:
+    """Where the name begins that goes on at `at`. With a dash, a space may stand before its value: `--password x`."""
     while at > 0 and (low[at - 1].isalnum() or low[at - 1] in "_-."):
         at -= 1
-    return low[at : at + 1] == "-"
+    return at
 
 
 def _extent(low: str, start: int) -> tuple[int, int]:

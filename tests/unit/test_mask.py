@@ -46,6 +46,8 @@ LEFT_ALONE = [
     'step "one" runs as process 12: /bin/true',
     "a private key: /etc/key.pem",
     "password=",
+    "Cannot start /opt/jobs/rotate-token: not found",
+    'handler "new-token.sh": No such file or directory',
     "100% of 3 % done, 5%3",
     "",
 ]
