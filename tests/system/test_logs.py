@@ -54,7 +54,7 @@ def test_the_runtimes_log_follows_no_link(rig: Rig) -> None:
 
 
 def test_no_control_character_of_a_file_reaches_stderr(rig: Rig) -> None:
-    rig.thing.configure(**{"thing-name": "t\x1b]0;title\x07\x9b31m"})
+    rig.thing.configure(cert="/no/\x1b]0;title\x07\x9b31m")
     assert rig.start().wait() == 1
     said = rig.agent.log()
     assert "must abort" in said and all(letter.isprintable() or letter == "\n" for letter in said), repr(said)
