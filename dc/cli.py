@@ -13,7 +13,7 @@ from dc.stdio import STDOUT, abort, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dc.config.model import Config
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1 if problems.errors or problems.passed_over else 0
     if problems.errors:
         return _refuse([*problems.passed_over, *problems.errors])  # a mistyped key may be why another is missing
-    return _run(config, problems)
+    return _run(config, problems, lambda found: _configure(given, environ, found))
 
 
 def _configure(given: Mapping[str, object], environ: Mapping[str, str], problems: Problems) -> Config:
@@ -58,12 +58,15 @@ def _configure(given: Mapping[str, object], environ: Mapping[str, str], problems
     return config
 
 
-def _run(config: Config, problems: Problems) -> int:
+def _run(config: Config, problems: Problems, configure: Callable[[Problems], Config]) -> int:
+    from dc import signals
+
+    signals.settle()  # before the slow imports
     from dc.client import run
     from dc.config.prepare import make_folders
 
     make_folders(config, problems)
-    return run(config, problems.lines())
+    return run(config, problems.lines(), configure)
 
 
 def _export(path: str, environ: Mapping[str, str]) -> int:

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import _signal
 import os
 
+from dc import signals
 from dc.connection import Connection
 from dc.credentials import Unusable
 from dc.features import FEATURES
-from dc.log import Log
+from dc.log import Log, private_file
 from dc.loop import Loop
 from dc.stdio import abort
 from dc.version import VERSION
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from dc.config.model import Config
+    from dc.config.problems import Problems
 
     class Host(Protocol):
         """What a feature package's `start(host)` gets."""
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
         def offline(self) -> None: ...
         def message(self, topic: str, payload: bytes) -> None: ...
         def stop(self, done: Callable[[], None]) -> None: ...
+        def reload(self) -> None: ...
+        def status(self) -> str: ...
 
 
 PART = "client"
@@ -60,36 +63,66 @@ class Client:
         self._connection = Connection(self.loop, log, config)
         self._features: list[Feature] = []
         self._watchdog = Watchdog(self.loop, os.environ)
+        log.later = lambda seconds, call: self.loop.arm("log-counts", seconds, call)
         self._waiting = 0
         self._stopping = False
         self._status = EXIT_OK
+        self._configure: Callable[[Problems], Config] | None = None
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Send at least once, if connected."""
         self._connection.publish(topic, payload)
 
-    def run(self) -> int:
-        """Until SIGTERM or SIGINT. The exit status."""
+    def run(self, configure: Callable[[Problems], Config] | None = None) -> int:
+        """Until a signal stops it. The exit status. `configure` reads the configuration once more, for SIGHUP."""
+        self._configure = configure
         enabled = {"jobs": self.config.jobs_enabled}
         self._features = [_load(name)(self) for name in FEATURES if enabled.get(name, False)]
         if not self._features:
             self.log.warn(PART, "no feature is enabled; the agent only stays connected")
         self._connection.on_online = self._online
         self._connection.on_dead = self._dead
-        self._connection.on_offline = lambda: self._each("offline")
+        self._connection.on_offline = self._offline
         self._connection.on_message = self._message
-        self.loop.on_signal(_signal.SIGTERM, lambda: self.stop("SIGTERM"))
-        self.loop.on_signal(_signal.SIGINT, lambda: self.stop("SIGINT"))
-        self.loop.watch_children()
+        self._take_signals()
         try:
             self._connection.start(tuple(name for feature in self._features for name in feature.filters))
         except Unusable as error:
             self.log.error(PART, str(error))
             return abort("Failed to establish MQTT connection due to credential/configuration error", str(error))
         self._watchdog.start()
+        self.loop.post(self._watchdog.notify, f"READY=1\nSTATUS={self._connection.status()}")
         self.loop.run()
         self.log.info(PART, "stopped")
         return self._status
+
+    def _take_signals(self) -> None:
+        term, interrupt, leave = signals.STOP
+        self.loop.on_signal(term, lambda: self.stop("SIGTERM"))
+        self.loop.on_signal(interrupt, lambda: self.stop("SIGINT"))
+        self.loop.on_signal(leave, lambda: self.stop("SIGQUIT"))
+        self.loop.on_signal(signals.RELOAD, self._reload)
+        self.loop.on_signal(signals.TELL, self._tell)
+        self.loop.watch_children()
+
+    def _reload(self) -> None:
+        """SIGHUP. Neither the connection nor the job in hand notices."""
+        if self._stopping:
+            return
+        from dc.reload import reload
+
+        self._watchdog.notify(f"RELOADING=1\nMONOTONIC_USEC={int(self.loop.now() * 1e6)}")
+        try:
+            if reload(self.config, self._configure, self.log):
+                self._each("reload")
+        finally:
+            self._watchdog.notify("READY=1")
+
+    def _tell(self) -> None:
+        """SIGUSR1: what an operator asks is written whatever the log's level."""
+        timers = ", ".join(f"{name} in {seconds:.0f} s" for seconds, name in self.loop.timers())
+        for line in (self._connection.status(), *(each.status() for each in self._features), f"timers: {timers}"):
+            self.log.answer(PART, f"status: {line}")
 
     def stop(self, why: str) -> None:
         """Begin to stop; a second call changes nothing."""
@@ -115,8 +148,14 @@ class Client:
         self._connection.stop(self.loop.stop)
 
     def _online(self) -> None:
-        self._watchdog.notify("READY=1")
+        waits = "waiting for jobs" if self._features else "no feature is enabled"
+        self._watchdog.notify(f"STATUS=connected, {waits}")
         self._each("online")
+
+    def _offline(self) -> None:
+        if not self._stopping:
+            self._watchdog.notify(f"STATUS={self._connection.status()}")
+        self._each("offline")
 
     def _dead(self) -> None:
         """awscrt's thread no longer answers; only a new process helps."""
@@ -141,14 +180,10 @@ def _load(name: str) -> Callable[[Host], Feature]:
     return start
 
 
-def run(config: Config, warnings: Sequence[str]) -> int:
-    """The agent, from a checked configuration to its exit status."""
+def run(config: Config, warnings: Sequence[str], configure: Callable[[Problems], Config]) -> int:
+    """The agent, from a checked configuration to its exit status. `configure` reads it once more, for SIGHUP."""
     log = Log(config.log_level)
-    if config.log_type == "file":
-        try:
-            log.to_file(config.log_file, config.log_max_bytes, config.log_files)
-        except OSError as error:
-            log.warn(PART, f"cannot log to {config.log_file}: {error.strerror}; logging to stdout")
+    log.follow(config)
     log.info(PART, f"aws-iot-device-client {VERSION}, process {os.getpid()}, thing {config.thing_name}")
     for warning in warnings:
         log.warn(PART, warning)
@@ -161,7 +196,7 @@ def run(config: Config, warnings: Sequence[str]) -> int:
         return abort("An instance of Device Client is already running.", str(error))
     if config.sdk_log_enabled:
         _start_native_log(config, log)
-    return Client(config, log).run()
+    return Client(config, log).run(configure)
 
 
 def _start_native_log(config: Config, log: Log) -> None:
@@ -170,6 +205,11 @@ def _start_native_log(config: Config, log: Log) -> None:
 
     level = len(SDK_LOG_LEVELS) - SDK_LOG_LEVELS.index(config.sdk_log_level)
     try:
-        mqtt.init_native_log(level, config.sdk_log_file)
+        fd, _ = private_file(config.sdk_log_file)  # awscrt would make it for all to read, and follow a link
+        same = f"/proc/self/fd/{fd}"  # the file itself, whatever its name leads to by now
+        try:
+            mqtt.init_native_log(level, same if os.path.exists(same) else config.sdk_log_file)
+        finally:
+            os.close(fd)
     except Exception as error:
         log.warn(PART, f"cannot log the AWS runtime to {config.sdk_log_file}: {error}")

@@ -95,6 +95,13 @@ class Connection:
         self._after_stop = done
         self._client.stop()
 
+    def status(self) -> str:
+        """Where it is connected to and for how long, or where it tries to connect."""
+        place = f"{self._config.endpoint}:{self._ports[0]}"
+        if self._client is None or not self._subscribed:
+            return f"connecting to {place}"
+        return f"connected to {place} for {self._loop.now() - self._since:.0f} s"
+
     def publish(self, topic: str, payload: bytes) -> None:
         """At least once, if connected. A loss is not reported: whoever publishes waits for the answer anyway."""
         if self._client is None or not self._subscribed:
@@ -165,8 +172,8 @@ class Connection:
         self._ever_connected = True
         self._since = self._loop.now()
         self._logged = ""
-        if session_present and not self._resubscribe:
-            self._online()
+        if not self._filters or (session_present and not self._resubscribe):
+            self._online()  # a SUBSCRIBE without a filter is a protocol error
         else:
             self._subscribe()
 

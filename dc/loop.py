@@ -64,6 +64,11 @@ class Loop:
         """Forget the timer, if there is one."""
         self._timers.pop(name, None)
 
+    def timers(self) -> list[tuple[float, str]]:
+        """Seconds until each deadline, and its name; the next one first."""
+        now = self.now()
+        return sorted((timer[0] - now, str(name)) for name, timer in self._timers.items())
+
     def on_signal(self, number: int, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop after signal `number`. Main thread only."""
         self._signals[number] = callback

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dc.log import plain
+from dc.mask import plain
 from demo.interrupts import interrupts
 from localcloud import procfs
 from localcloud.thing import Thing

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from dc.log import plain
+from dc.mask import plain
 from demo.agent import STOP_SECONDS, AgentError, DemoAgent
 from demo.interrupts import interrupts
 from demo.jobs import FAILING, JOBS, SHOWN_CHARACTERS

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from dc.log import plain
+from dc.mask import plain
 from demo.jobs import DemoJob
 
 HEADER = f"  {'JOB':<16} {'STATUS':<12} {'EXPECTED':<10} {'SECONDS':>7}   WHAT IT SHOWS"

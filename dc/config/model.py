@@ -161,7 +161,7 @@ SETTINGS = (
     Setting("mqtt.reconnect-max-seconds", "", INT, 128, "Longest wait before reconnecting.",
             attr="reconnect_max", low=1, high=_DAY, own=True),
     # Logs.
-    Setting("logging.level", "--log-level", CHOICE, "DEBUG", "Least severe line to log.",
+    Setting("logging.level", "--log-level", CHOICE, "INFO", "Least severe line to log.",
             attr="log_level", choices=LOG_LEVELS),
     Setting("logging.type", "--log-type", CHOICE, "stdout", "Where log lines go.",
             attr="log_type", choices=LOG_TYPES),
@@ -360,3 +360,9 @@ class Config:
     def is_set(self, name: str) -> bool:
         """True when file, flag or environment gave the setting `name`."""
         return self.origins[name] != "default"
+
+    def adopt(self, fresh: Config, setting: Setting) -> None:
+        """Take `setting` from `fresh`. SIGHUP is the only occasion: whoever holds this configuration sees the new value."""
+        setattr(self, setting.attr, getattr(fresh, setting.attr))
+        self.values[setting.name] = fresh.values[setting.name]
+        self.origins[setting.name] = fresh.origins[setting.name]

@@ -107,6 +107,21 @@ class JobsFeature:
         else:
             self._loop.arm(_STOP, grace, self._grace_over)
 
+    def reload(self) -> None:
+        """The configuration was read again: it holds for the next job, or for this one's rest where that is possible."""
+        if self._worker is not None:
+            self._worker.renew()
+
+    def status(self) -> str:
+        """What is in hand, and how that stands, for an operator."""
+        current = self._current()
+        journal = self._memory.journal.degraded
+        ill = f"; the journal can't be written: {journal}" if journal else ""
+        if current is None:
+            return f"no job is in hand{ill}"
+        step = f"step {current.step + 1} of {len(current.actions)}"
+        return f"job {current.job_id} #{current.number}: {current.state}, {step}, update {current.update.state}{ill}"
+
     # --- asking for work
 
     def _ask(self) -> None:

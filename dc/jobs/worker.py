@@ -60,6 +60,7 @@ class Worker:
         self._ended = ended
         self._ask = ask
         self._runner: Runner | None = None
+        self._stale = False  # the runner was made with an earlier configuration
         self._progress: progress.Progress | None = None
         self.current: Execution | None = None
         self._serial = 0  # goes on from one execution to the next, so that no token comes twice
@@ -121,6 +122,10 @@ class Worker:
         else:
             self._log.debug(PART, f"update of {message.job_id} refused ({message.code}): {message.message}")
             self.happen(_meaning(message))
+
+    def renew(self) -> None:
+        """The configuration was read again; a step that runs goes on as it was begun."""
+        self._stale = True
 
     def online(self) -> None:
         """Connected and subscribed."""
@@ -213,7 +218,8 @@ class Worker:
         if self._progress is None:
             self._progress = progress.Progress(self._loop, self._show_progress)
         self._progress.begin()
-        if self._runner is None:
+        if self._runner is None or self._stale:
+            self._stale = False
             config = self._config
             made = Runner(self._loop, self._log, config.handler_directory, os.environ, config.jobs_output_grace)
             self._runner = self._machine.runner or made

@@ -81,6 +81,12 @@ class HandedLog(Log):
     def write(self, level: str, part: str, text: str) -> None:
         self._take(level, text)
 
+    def _is_known(self, level: str, part: str, text: str) -> bool:
+        return False
+
+    def _line(self, level: str, part: str, text: str) -> None:
+        self._take(level, text)
+
 
 class KeptLog(HandedLog):
     """`lines`: level and text, in order."""

@@ -51,7 +51,7 @@ class Program:
         self.out, self.err = self.capture.readouterr()
         return status
 
-    def run(self, config: Config, warnings: Sequence[str]) -> int:
+    def run(self, config: Config, warnings: Sequence[str], configure: object) -> int:
         """Stands in for the agent."""
         self.started.append(config)
         self.warnings = warnings

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The aws-iot-device-client authors
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM and SIGINT: exit within the bound, the handler's group ended, the status in the cloud truthful."""
+"""SIGTERM, SIGINT and SIGQUIT: exit within the bound, the handler's group ended, the status in the cloud truthful."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ IDLE_BOUND = 1.0
 
 
 @pytest.mark.usefixtures("measured")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=["SIGTERM", "SIGINT", "SIGQUIT"]
+)
 def test_an_idle_agent_ends_at_once(rig: Rig, number: signal.Signals) -> None:
     rig.start_online()
     rig.agent.wait_log("no job execution is pending")
@@ -181,7 +183,7 @@ def test_a_second_signal_changes_nothing(rig: Rig) -> None:
     handler = Watched(rig, "long.sh", "exec sleep 600")
     job = rig.create(own_handler("long.sh"))
     handler.pid()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
         rig.agent.signal(number)
     assert rig.agent.wait() == 0
     assert rig.cloud.describe(job, rig.thing)["status"] == "IN_PROGRESS"

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import dc.client
-from dc import commands, features, stdio
+from dc import commands, features, signals, stdio
 from dc.config import load
 from dc.config.model import SETTINGS
 from dc.version import VERSION
@@ -25,6 +25,7 @@ from tests.fakes.program import Program
 def program(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Program:
     program = Program(tmp_path, capfd)
     monkeypatch.setattr(dc.client, "run", program.run)
+    monkeypatch.setattr(signals, "settle", lambda: None)  # those of the test process
     monkeypatch.setattr(load, "SYSTEM_FILES", ())
     return program
 

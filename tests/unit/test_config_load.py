@@ -82,7 +82,7 @@ def test_defaults_fill_what_is_not_given(home: Home) -> None:
     assert (loaded.errors, loaded.warnings) == ([], [])
     assert (config.endpoint, config.port, config.thing_name) == ("host", None, "t")
     assert (config.log_level, config.log_type, config.log_max_bytes, config.log_files) == (
-        "DEBUG",
+        "INFO",
         "stdout",
         1 << 20,
         3,

@@ -49,7 +49,7 @@ class FakeClient(mqtt.Client):
         self.stops += 1
 
     def subscribe(self, filters: tuple[str, ...], done: Callable[[int, list[int]], None]) -> None:
-        assert filters == FILTERS
+        assert filters == FILTERS, "a SUBSCRIBE without a filter is a protocol error"
         self.subscriptions.append(done)
 
     def publish(self, topic: str, payload: bytes, done: Callable[[int, int], None]) -> None:
@@ -59,7 +59,7 @@ class FakeClient(mqtt.Client):
 class ConnectionBench:
     """A started connection; `seen` is what it reported to the base client."""
 
-    def __init__(self, folder: Path, **changes: object) -> None:
+    def __init__(self, folder: Path, filters: tuple[str, ...] = FILTERS, **changes: object) -> None:
         for name in ("cert", "key", "root_ca"):
             (folder / name).write_bytes(b"pem")
         files = {name: str(folder / name) for name in ("cert", "key", "root_ca")}
@@ -70,7 +70,7 @@ class ConnectionBench:
         self.connection.on_offline = lambda: self.seen.append("offline")
         self.connection.on_message = lambda topic, _: self.seen.append(topic)
         self.connection.on_dead = lambda: self.seen.append("dead")
-        self.connection.start(FILTERS)
+        self.connection.start(filters)
 
     @property
     def client(self) -> FakeClient:
@@ -171,6 +171,18 @@ def test_what_a_replaced_client_still_reports_is_ignored(bench: ConnectionBench)
     assert bench.seen == seen
     bench.online()
     assert bench.seen == [*seen, "online"]
+
+
+def test_a_connection_that_nobody_wants_messages_of_is_online_without_a_subscription(
+    bench: ConnectionBench, tmp_path: Path
+) -> None:
+    idle = ConnectionBench(tmp_path, ())
+    for session_present in (False, True):
+        idle.client.on_connected(session_present)
+        assert idle.client.subscriptions == [] and idle.connection.status() == "connected to host:8883 for 0 s"
+        idle.client.on_lost(LOST, None)
+        assert idle.connection.status() == "connecting to host:8883"
+    assert idle.seen == ["online", "offline"] * 2
 
 
 # --- a runtime that is dead

@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dc.log import MAX_LINE, Log, masked, plain
+from dc.log import MAX_LINE, PERIOD, SAID, Log
+from dc.mask import masked, plain
+from tests.fakes.clock import defaults
 from tests.fakes.examples import examples
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[(DEBUG|INFO|WARN|ERROR)\] {1,2}\{(\w+)\}: (.*)\n")
@@ -230,3 +232,103 @@ def test_a_traceback_is_logged_line_by_line(logged: Path) -> None:
     assert all(LINE.fullmatch(line) for line in lines)
     assert "a callback failed" in lines[0]
     assert "ValueError: https://h/p?***" in lines[-1]
+
+
+# --- a file whose name no longer leads to it
+
+
+@pytest.mark.parametrize("max_bytes", [0, 100_000])
+def test_a_log_file_that_was_renamed_is_left_for_a_new_one(logged: Path, max_bytes: int) -> None:
+    """As logrotate does; without a signal too."""
+    log = file_log(logged, max_bytes)
+    log.info("a", "before")
+    logged.rename(logged.with_suffix(".old"))
+    log.info("a", "after")
+    assert "after" in logged.read_text() and "after" not in logged.with_suffix(".old").read_text()
+    assert stat.S_IMODE(logged.stat().st_mode) == 0o600
+
+
+def test_a_log_file_that_was_replaced_by_another_is_left(logged: Path) -> None:
+    log = file_log(logged)
+    logged.with_suffix(".new").touch()
+    logged.with_suffix(".new").replace(logged)
+    log.info("a", "after")
+    assert "after" in logged.read_text()
+
+
+def test_a_log_file_that_was_replaced_by_a_link_is_given_up_for_stdout(
+    logged: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = file_log(logged)
+    victim = logged.with_suffix(".victim")
+    victim.touch()
+    logged.unlink()
+    logged.symlink_to(victim)
+    log.info("a", "after")
+    assert victim.read_text() == "" and "after" in capfd.readouterr().out
+
+
+def test_a_log_file_that_is_a_pipe_or_has_a_second_name_is_refused_at_once(logged: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / "second").hardlink_to(tmp_path / "victim")
+    for name in ("pipe", "second"):
+        with pytest.raises(OSError):
+            file_log(tmp_path / name)
+    assert (tmp_path / "victim").read_text() == "kept"
+
+
+def test_files_are_opened_anew_without_leaving_descriptors_behind(logged: Path) -> None:
+    log = file_log(logged)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        log.follow(defaults(log_type="file", log_file=str(logged), log_level="WARN"))
+    assert len(os.listdir("/proc/self/fd")) == before and not log.enabled("INFO")
+    log.follow(defaults(log_type="stdout"))
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+# --- warnings that repeat
+
+
+def test_a_warning_that_repeats_is_said_and_then_counted(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("dc.log.time.monotonic", lambda: clock[0])
+    log = file_log(logged)
+    timers: list[float] = []
+    log.later = lambda seconds, call: timers.append(seconds)
+    for number in range(SAID + 500):
+        log.warn("jobs", f"a message on $aws/things/thing/jobs/notify-next is ignored: {number}")
+    log.warn("jobs", "something else")
+    assert logged.read_text().count("\n") == SAID + 1
+    clock[0] += PERIOD
+    log.tell_counts()
+    last = logged.read_text().splitlines()[-1]
+    assert last.endswith("a message on $aws/things/thing/j... was said 500 times more in the last minute")
+    assert timers[:1] == [PERIOD]
+    log.warn("jobs", "a message on $aws/things/thing/jobs/notify-next is ignored: again")
+    assert logged.read_text().endswith("again\n")
+
+
+def test_what_happens_as_expected_is_never_counted(logged: Path) -> None:
+    log = file_log(logged)
+    for _ in range(100):
+        log.info("a", "x")
+    assert logged.read_text().count("\n") == 100
+
+
+def test_warnings_without_end_that_all_differ_cost_bounded_memory(logged: Path) -> None:
+    log = file_log(logged)
+    for number in range(5000):
+        log.error("a", f"{number} is wrong")
+    assert len(log._known) <= 32
+
+
+def test_an_error_nobody_foresaw_that_repeats_is_counted_as_one(logged: Path) -> None:
+    log = file_log(logged)
+    for _ in range(SAID + 50):
+        try:
+            raise ValueError("x")
+        except ValueError:
+            log.traceback("client", "a callback failed")
+    assert logged.read_text().count("a callback failed") == SAID == logged.read_text().count("ValueError: x")

@@ -9,6 +9,8 @@ output in that README ends in one), so they stay in the first attempt and go onl
 
 from __future__ import annotations
 
+from dc.mask import masked
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +39,14 @@ _ESC = "\x1b"
 
 
 def clean(text: str) -> str:
-    """`text` without terminal escapes; CRLF is one newline; any other control or unassigned character a space."""
+    """`text` without terminal escapes; CRLF is one newline; any other control or unassigned character a space;
+    secrets are masked. Before it is cut: half a secret has no name that tells what it is."""
     if text.isascii() and text.isprintable():
-        return text
+        return masked(text)
     if _ESC in text:
         text = _without_escapes(text)
     text = text.replace("\r\n", "\n")
-    return "".join(c if c.isprintable() or c in "\n\t" or c in _SEPARATORS else " " for c in text)
+    return masked("".join(c if c.isprintable() or c in "\n\t" or c in _SEPARATORS else " " for c in text))
 
 
 def _without_escapes(text: str) -> str:

@@ -9,11 +9,11 @@ asks for it), its own process group, default signal dispositions and an empty si
 
 from __future__ import annotations
 
-import _signal
 import errno
 import os
 
 from dc.jobs.run.command import PROGRESS_FD
+from dc.signals import CATCHABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 _SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
 _NO_PROC_LIMIT = 256
-
-_DEFAULT_SIGNALS = (
-    _signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT, _signal.SIGTERM, _signal.SIGCHLD, _signal.SIGHUP,
-    _signal.SIGUSR1, _signal.SIGUSR2, _signal.SIGQUIT, _signal.SIGALRM,
-)  # fmt: skip
 
 _SPAWN_HINTS = {
     errno.ENOENT: "not found, or its interpreter (the #! line) is missing",
@@ -78,7 +73,7 @@ def spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int 
         file_actions=actions,
         setpgroup=0,
         setsigmask=(),
-        setsigdef=_DEFAULT_SIGNALS,
+        setsigdef=CATCHABLE,
     )
 
 

@@ -63,6 +63,7 @@ def supervisor() -> Iterator[Supervisor]:
 def test_a_supervisor_hears_of_readiness_life_and_end(own_broker: OwnBroker, supervisor: Supervisor) -> None:
     own_broker.start_online(env=supervisor.env)
     supervisor.wait("READY=1")
+    supervisor.wait("STATUS=connected, waiting for jobs")
     supervisor.wait("WATCHDOG=1", 3)
     assert own_broker.run(operation("true")).status == "SUCCEEDED"
     assert own_broker.agent.stop() == 0
@@ -71,14 +72,47 @@ def test_a_supervisor_hears_of_readiness_life_and_end(own_broker: OwnBroker, sup
     assert set(after) <= {"WATCHDOG=1"}, "its life goes on to the end, and is shown"
 
 
-def test_readiness_is_told_only_after_the_connection_is_made(own_broker: OwnBroker, supervisor: Supervisor) -> None:
-    """The watchdog is fed all the same: an agent without network is not ill."""
+def test_an_agent_without_network_is_ready_and_says_that_it_tries_to_connect(
+    own_broker: OwnBroker, supervisor: Supervisor
+) -> None:
+    """A board that boots offline must not run into the unit's start timeout."""
     own_broker.mosquitto.stop()
     own_broker.agent.start(env=supervisor.env)
-    supervisor.wait("WATCHDOG=1", 3)
-    assert "READY=1" not in supervisor.heard
-    own_broker.mosquitto.start()
     supervisor.wait("READY=1")
+    connecting = f"STATUS=connecting to {own_broker.thing.endpoint}:{own_broker.thing.port}"
+    supervisor.wait(connecting)
+    supervisor.wait("WATCHDOG=1", 3)
+    assert "STATUS=connected, waiting for jobs" not in supervisor.heard
+    own_broker.mosquitto.start()
+    supervisor.wait("STATUS=connected, waiting for jobs")
+    own_broker.mosquitto.stop()
+    supervisor.wait(connecting, 2)
+
+
+def test_an_agent_whose_jobs_are_off_is_ready_and_stays_connected_in_silence(
+    own_broker: OwnBroker, supervisor: Supervisor
+) -> None:
+    own_broker.agent.start("--enable-jobs", "false", env=supervisor.env)
+    supervisor.wait("READY=1")
+    supervisor.wait("STATUS=connected, no feature is enabled")
+    job = own_broker.add(operation("true"))
+    supervisor.wait("WATCHDOG=1", 5)
+    assert own_broker.asked() == 0 and job not in {ended.job for ended in own_broker.service.finished}
+    assert own_broker.agent.stop() == 0
+    log = own_broker.agent.log()
+    assert "Traceback" not in log and "[ERROR]" not in log and log.count("connected to") == 1
+
+
+def test_a_supervisor_hears_when_the_agent_reads_its_configuration_again(
+    own_broker: OwnBroker, supervisor: Supervisor
+) -> None:
+    """As systemd's Type=notify-reload wants it."""
+    own_broker.start_online(env=supervisor.env)
+    supervisor.wait("READY=1")
+    own_broker.agent.signal(signal.SIGHUP)
+    supervisor.wait("READY=1", 2)
+    assert supervisor.heard.index("RELOADING=1") > supervisor.heard.index("READY=1")
+    assert any(line.startswith("MONOTONIC_USEC=") for line in supervisor.heard)
 
 
 def test_an_agent_that_stands_still_feeds_no_watchdog(own_broker: OwnBroker, supervisor: Supervisor) -> None:
