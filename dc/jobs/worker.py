@@ -14,8 +14,9 @@ from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import messages
 from dc.jobs.core.details import IN_PROGRESS, JOURNAL, OUTPUT, RESUME, clean, last_units
-from dc.jobs.core.document import DocumentError, parse, unmet_condition
+from dc.jobs.core.document import parse, unmet_condition
 from dc.jobs.core.execution import Execution
+from dc.jobs.core.fields import DocumentError
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
 from dc.jobs.core.state import RUNNING, STOPPING
 from dc.jobs.core.update import SENT
@@ -74,6 +75,8 @@ class Worker:
         document, refusal = None, None
         try:
             document = parse(offer.document)
+            for note in document.notes:
+                self._log.warn(PART, f"job {offer.job_id}: {note}")
             if document.conditions:
                 from dc.jobs.facts import gather
 
