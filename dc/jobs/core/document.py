@@ -240,9 +240,8 @@ def _conditions(value: object) -> tuple[Condition, ...]:
         if kind != "stringEqual":
             raise DocumentError(f"{path}.type", f'must be "stringEqual", found "{kind[:64]}"')
         key = fields.text(item, "key", path, required=True)
-        values = fields.get(item, "value")
-        if isinstance(values, str):
-            values = [values]
+        given = fields.get(item, "value")
+        values: object = [given] if isinstance(given, str) else given
         if not isinstance(values, list) or not values:
             raise DocumentError(f"{path}.value", f"must be a list of at least one string, found {found(values)}")
         made.append(Condition(key, fields.strings(values, f"{path}.value")))

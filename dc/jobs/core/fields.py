@@ -8,6 +8,10 @@ expect is added to `notes`, which the agent logs (docs/decisions/0016-lenient-do
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MAX_SECONDS = 10080 * 60  # AWS's longest job timer is 10080 minutes
 BLANKS = " \t\n\v\f\r"
 _EXACT = 1 << 53  # from here on a float may be another number than the text was
@@ -98,7 +102,7 @@ def _word(item: object, path: str, notes: list[str]) -> str:
     return said
 
 
-def strings(value: list[object], path: str) -> tuple[str, ...]:
+def strings(value: Sequence[object], path: str) -> tuple[str, ...]:
     """Strings and nothing else: a condition must not hold by the way a number is written."""
     made = []
     for index, item in enumerate(value):
