@@ -218,7 +218,15 @@ class Worker:
         self._progress.begin()
         if self._runner is None:
             config = self._config
-            made = Runner(self._loop, self._log, config.handler_directory, os.environ, config.jobs_output_grace)
+            made = Runner(
+                self._loop,
+                self._log,
+                config.handler_directory,
+                os.environ,
+                config.jobs_output_grace,
+                config.jobs_pass_environment,
+                config.jobs_operation_passes_user,
+            )
             self._runner = self._machine.runner or made
             self._runner.ended = self.happen
             self._runner.on_progress = self._progress.feed
