@@ -121,7 +121,9 @@ def parse(document: object) -> Document:
         schema = f'a document of version "{KNOWN_VERSION}"' if steps else "one of the operation schema"
         notes.append(f'$.version: {found(version)}; it is read as {schema}; fix: "version": "{KNOWN_VERSION}"')
     users = Users(document)
-    return _steps_schema(document, users, notes) if steps else _operation_schema(document, users, notes)
+    if steps:
+        return _steps_schema(document, users, notes)
+    return _operation_schema(document, *users.at_the_top(), notes)
 
 
 def unmet_condition(document: Document, facts: Mapping[str, str]) -> DocumentError | None:
@@ -144,32 +146,34 @@ def unmet_condition(document: Document, facts: Mapping[str, str]) -> DocumentErr
     return None
 
 
-def _operation_schema(document: dict[str, object], users: Users, notes: list[str]) -> Document:
+def _operation_schema(document: dict[str, object], user: str, place: str, notes: list[str]) -> Document:
     operation = fields.text(document, "operation", "$", required=True)
     path = fields.text(document, "path", "$")
-    user = users.of()
-    users.check_places(set())
+    allowed = fields.count(document, "allowStdErr", "$")
+    words = fields.words(document, "args", "$", notes)
+    progress = fields.extra_flag(document, "progress", "$", notes)
+    timeout = fields.extra_seconds(document, "timeout", "$", notes)
+    include_std_out = fields.flag(document, "includeStdOut", "$")
     if path == DEFAULT_PATH:
         _bare_name(operation, "$.operation")
         if user:
             raise DocumentError(
-                users.first,
+                place,
                 f'"{user[:32]}" can\'t run what lies in the handler directory; fix: use version "{KNOWN_VERSION}", whose '
                 f'"{RUN_HANDLER}" tells the handler the user',
             )
-    allowed = fields.count(document, "allowStdErr", "$")
     action = Action(
         operation,
         RUN_HANDLER,
-        (operation, *fields.words(document, "args", "$", notes)),
+        (operation, *words),
         path=path,
         run_as_user=user,
         allow_std_err=0 if allowed is None else allowed,
-        progress=fields.extra_flag(document, "progress", "$", notes),
-        timeout=fields.extra_seconds(document, "timeout", "$", notes),
+        progress=progress,
+        timeout=timeout,
         operation=True,
     )
-    return Document("", (action,), include_std_out=fields.flag(document, "includeStdOut", "$"), notes=notes)
+    return Document("", (action,), include_std_out=include_std_out, notes=notes)
 
 
 def _steps_schema(document: dict[str, object], users: Users, notes: list[str]) -> Document:

@@ -38,10 +38,10 @@ class Users:
             user, at = name, path
         return user
 
-    @property
-    def first(self) -> str:
-        """Where the first one is named."""
-        return self._named[0][1]
+    def at_the_top(self) -> tuple[str, str]:
+        """The user of a document that runs one thing, and where it is named. Raises `DocumentError`."""
+        self.check_places(set())
+        return self.of(), self._named[0][1] if self._named else ""
 
     def check_places(self, places: set[str]) -> None:
         """Raises `DocumentError` for a mention outside of these JSON paths: nobody could say what it is meant for."""
