@@ -13,7 +13,11 @@ import _signal
 import errno
 import os
 
-from dc.jobs.run.command import PROGRESS_FD, SHELL, Command, by_shell
+from dc.jobs.run.command import PROGRESS_FD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dc.jobs.run.command import Command
 
 _SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
 _NO_PROC_LIMIT = 256
@@ -78,7 +82,11 @@ def spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int 
     try:
         return _spawn(command, stdin, stdout, stderr, progress)
     except OSError as error:
-        words = by_shell(command.program, command.argv) if error.errno == errno.ENOEXEC else None
+        if error.errno != errno.ENOEXEC:
+            raise
+        from dc.jobs.run.command import SHELL, Command, by_shell
+
+        words = by_shell(command.program, command.argv)
         if words is None or not os.access(SHELL, os.X_OK):
             raise
     return _spawn(Command(SHELL, words, command.env), stdin, stdout, stderr, progress)
