@@ -19,6 +19,12 @@ usage() {
     exit 2
 }
 
+# With version "1.0" the user is $1. In the operation schema the arguments begin there, unless the document has put an
+# empty user first, as one for the C++ client has: give every handler the same.
+if [ "${AWS_IOT_JOB_SCHEMA:-}" = operation ] && [ -n "${1-none}" ]; then
+    set -- "" "$@"
+fi
+
 case ${0##*/} in
     common.sh) usage "common.sh is no handler; name one of the scripts beside it" ;;
 esac

@@ -15,7 +15,7 @@ from dc import features
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 PROGRAM = "aws-iot-device-client"
 CONFIG_NAME = "aws-iot-device-client.conf"
@@ -201,6 +201,12 @@ SETTINGS = (
     Setting("jobs.step-timeout-minutes", "", INT, 0,
             "AWS IoT times out an execution that the agent has not updated for this long; 0 is never.",
             attr="jobs_step_timeout", feature="jobs", low=0, high=10080, own=True),
+    Setting("jobs.pass-environment", "", LIST, (),
+            "Names of variables that handlers get from the agent's environment, besides locale and proxies.",
+            attr="jobs_pass_environment", feature="jobs", own=True),
+    Setting("jobs.operation-passes-user", "", BOOL, False,
+            "Pass an empty user as $1 in the operation schema too, for handlers written for the C++ client.",
+            attr="jobs_operation_passes_user", feature="jobs", own=True),
     Setting("jobs.state-directory", "", PATH, "",
             "Folder of what must survive a restart; unset: /var/lib/aws-iot-device-client for root, "
             "~/.aws-iot-device-client for others.", attr="state_dir", feature="jobs", own=True),
@@ -337,6 +343,8 @@ class Config:
     jobs_on_interrupted: str
     jobs_max_attempts: int
     jobs_step_timeout: int
+    jobs_pass_environment: Sequence[object]
+    jobs_operation_passes_user: bool
     state_dir: str
     lock_dir: str
     config_file: str

@@ -14,8 +14,9 @@ from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import messages
 from dc.jobs.core.details import IN_PROGRESS, JOURNAL, OUTPUT, RESUME, clean, last_units
-from dc.jobs.core.document import DocumentError, parse, unmet_condition
+from dc.jobs.core.document import parse, unmet_condition
 from dc.jobs.core.execution import Execution
+from dc.jobs.core.fields import DocumentError
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
 from dc.jobs.core.state import RUNNING, STOPPING
 from dc.jobs.core.update import SENT
@@ -75,6 +76,8 @@ class Worker:
         document, refusal = None, None
         try:
             document = parse(offer.document)
+            for note in document.notes:
+                self._log.warn(PART, f"job {offer.job_id}: {note}")
             if document.conditions:
                 from dc.jobs.facts import gather
 
@@ -221,7 +224,15 @@ class Worker:
         if self._runner is None or self._stale:
             self._stale = False
             config = self._config
-            made = Runner(self._loop, self._log, config.handler_directory, os.environ, config.jobs_output_grace)
+            made = Runner(
+                self._loop,
+                self._log,
+                config.handler_directory,
+                os.environ,
+                config.jobs_output_grace,
+                config.jobs_pass_environment,
+                config.jobs_operation_passes_user,
+            )
             self._runner = self._machine.runner or made
             self._runner.ended = self.happen
             self._runner.on_progress = self._progress.feed

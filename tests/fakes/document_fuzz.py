@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dc.jobs.core.document import RUN_COMMAND, RUN_HANDLER, Document, DocumentError, parse, unmet_condition
+from dc.jobs.core.document import RUN_COMMAND, RUN_HANDLER, Document, parse, unmet_condition
+from dc.jobs.core.fields import DocumentError
 
 OPERATION: dict[str, object] = {
     "operation": "echo",

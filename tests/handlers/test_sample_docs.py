@@ -47,7 +47,7 @@ def test_every_sample_handler_has_a_document_of_its_name() -> None:
 
 @pytest.mark.parametrize("name", DOCS)
 def test_the_arguments_of_the_document_fit_the_handler(name: str, tmp_path: Path) -> None:
-    """A sample handler exits 2 for arguments it can't use. The operation schema passes the user as one."""
+    """A sample handler exits 2 for arguments it can't use. The operation schema passes no user."""
     box = HandlerBox(tmp_path, "dash")
     for faked in ("apt-get", "curl", "dpkg-query", "reboot", "shutdown", "systemctl"):
         box.fake(faked)
@@ -57,7 +57,8 @@ def test_the_arguments_of_the_document_fit_the_handler(name: str, tmp_path: Path
             assert action.argv[0] in ("Foo.py", "echo", "id", "uname")
             continue
         given = [word if not word.startswith("/") else f"{tmp_path}/there" for word in action.argv[1:]]
-        done = box.run(action.argv[0], *([] if action.operation else [action.run_as_user]), *given)
+        called = {"AWS_IOT_JOB_SCHEMA": "operation" if action.operation else "steps"}
+        done = box.run(action.argv[0], *([] if action.operation else [action.run_as_user]), *given, **called)
         assert done.returncode != 2, done.stderr
 
 

@@ -75,6 +75,51 @@ def test_health_check_succeeds_with_and_without_a_user(box: HandlerBox) -> None:
     assert "healthy" in box.succeed("health-check.sh", OTHER_USER)
 
 
+# --- the operation schema: no user, the arguments begin at $1 -------------------------------------------------
+
+OPERATION = {"AWS_IOT_JOB_SCHEMA": "operation"}
+
+
+def test_the_example_of_the_readme_of_the_cpp_client_works_as_printed(box: HandlerBox) -> None:
+    box.fake("apt-get")
+    box.succeed("install-packages.sh", "ifupdown", **OPERATION)
+    assert box.calls()[-1][-2:] == ["-y", "ifupdown"]
+
+
+def test_no_argument_is_taken_for_the_user_in_the_operation_schema(box: HandlerBox) -> None:
+    box.fake("systemctl")
+    box.fake("sudo")
+    box.succeed("start-services.sh", OTHER_USER, "cron", **OPERATION)
+    assert box.calls() == [["systemctl", "start", OTHER_USER], ["systemctl", "start", "cron"]]
+
+
+def test_an_empty_user_in_front_as_the_cpp_client_wanted_it_does_no_harm(box: HandlerBox) -> None:
+    box.fake("systemctl")
+    box.succeed("start-services.sh", "", "cron", **OPERATION)
+    assert box.calls() == [["systemctl", "start", "cron"]]
+
+
+@pytest.mark.parametrize("arguments", [("http://127.0.0.1/x", "there"), ("", "http://127.0.0.1/x", "there")])
+def test_a_download_counts_its_arguments_without_the_user(bare: HandlerBox, arguments: tuple[str, ...]) -> None:
+    bare.fake("curl", ': >"$(eval "printf %s \\"\\${$(($# - 2))}\\"")"')
+    bare.succeed("download-file.sh", *arguments, **OPERATION)
+    assert (bare.root / "there").exists()
+
+
+def test_a_handler_without_arguments_needs_none_in_the_operation_schema(box: HandlerBox) -> None:
+    assert "healthy" in box.succeed("health-check.sh", **OPERATION)
+    box.fake("reboot")
+    assert "still runs" in box.refuse("reboot.sh", AWS_IOT_JOB_SCHEMA="operation")
+    assert "no package was named" in box.refuse("install-packages.sh", code=2, AWS_IOT_JOB_SCHEMA="operation")
+
+
+def test_under_the_steps_schema_and_without_the_variable_1_is_the_user(box: HandlerBox) -> None:
+    box.fake("systemctl")
+    box.fake("sudo")
+    box.succeed("start-services.sh", OTHER_USER, "cron", AWS_IOT_JOB_SCHEMA="steps")
+    assert box.calls() == [["sudo", "-n", "-u", OTHER_USER, "--", "systemctl", "start", "cron"]]
+
+
 # --- the user in $1 -----------------------------------------------------------------------------------------
 
 

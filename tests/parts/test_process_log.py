@@ -101,13 +101,13 @@ def test_a_command_that_is_not_there_ends_the_step_with_the_reason(run: Callable
 def test_a_file_that_can_not_be_executed_ends_the_step_with_the_reason(
     run: Callable[..., tuple[StepResult, str]], tmp_path: Path
 ) -> None:
-    (tmp_path / "text").write_text("no interpreter line\n")
+    (tmp_path / "text").write_bytes(b"\0 no script\n")
     (tmp_path / "text").chmod(0o755)
     tmp_path.chmod(0o755)
     (tmp_path / "bin").mkdir()
     (tmp_path / "text").rename(tmp_path / "bin" / "text")
     result, _ = run(str(tmp_path / "bin" / "text"))
-    assert "without a #! line" in result.error
+    assert "no script either" in result.error
 
 
 def test_a_handler_directory_that_vanishes_while_it_is_looked_at_fails_the_step(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.fakes.documents import operation, own_handler, run_command, run_handler, steps
 from tests.system.harness.rig import Rig
+from tests.system.harness.skips import needs_root
 from toolchains.agent import SOURCE
 from toolchains.target import Target
 
@@ -173,8 +174,7 @@ def test_a_job_with_a_condition_that_does_not_hold_is_rejected_and_nothing_runs(
 STEP = run_command("true")
 # Text that AWS would take as a document and no agent can ever run: document, what the reason must name.
 UNWORKABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown version": (steps(STEP) | {"version": "2.0"}, '$.version: unknown version "2.0"'),
-    "version is a number": (steps(STEP) | {"version": 1.0}, "$.version: must be the string"),
+    "version is a boolean": (steps(STEP) | {"version": True}, "$.version: must be the string"),
     "no steps": ({"version": "1.0"}, "$.steps: must be a list of at least one step, found nothing"),
     "empty steps": (steps(), "$.steps: must be a list of at least one step, found an empty list"),
     "a step that is text": ({"version": "1.0", "steps": ["true"]}, "$.steps[0]: must be an object"),
@@ -190,15 +190,20 @@ UNWORKABLE: dict[str, tuple[dict[str, Any], str]] = {
     "operation is a list": ({"operation": ["echo"]}, "$.operation: must be a non-empty string"),
     "operation is blank": (operation("  "), "$.operation: must be a non-empty string"),
     "args is text": ({"operation": "echo", "args": "a"}, "$.args: must be a list of strings"),
-    "args holds a number": ({"operation": "echo", "args": ["a", 1]}, "$.args[1]: must be a string, found the number 1"),
     "args holds a list": ({"operation": "echo", "args": [["a"]]}, "$.args[0]: must be a string, found a list"),
     "args holds a NUL": (operation("echo", "a\0b"), "$.args[0]: holds a NUL character"),
     "path is a number": (operation("echo", path=7), "$.path: must be a string"),
     "includeStdOut is a word": (operation("echo", includeStdOut="yes"), "$.includeStdOut: must be true or false"),
-    "allowStdErr is text": (operation("echo", allowStdErr="2"), "$.allowStdErr: must be a whole number"),
+    "allowStdErr is text": (operation("echo", allowStdErr="two"), "$.allowStdErr: must be a whole number"),
     "allowStdErr is negative": (operation("echo", allowStdErr=-1), "$.allowStdErr: must be a whole number"),
     "allowStdErr is a fraction": (operation("echo", allowStdErr=1.5), "$.allowStdErr: must be a whole number"),
-    "timeout is zero": (operation("echo", timeout=0), "$.timeout: must be whole seconds"),
+    "the user is a number": (steps(run_command("id") | {"RunAsUser": 0}), "$.steps[0].RunAsUser: must be a string"),
+    "a user for nothing": (operation("id", defaults={"runasuser": "ann"}), "$.defaults.runasuser: names the user"),
+    "two users": (
+        steps(run_command("id", runAsUser="ann"), runasuser="bob"),
+        "$.steps[0].action.runAsUser: names the user",
+    ),
+    "a user for our own handler": (own_handler("h.sh", runAsUser="ann"), '$.runAsUser: "ann" can\'t run'),
 }
 
 
@@ -209,6 +214,54 @@ def test_a_document_that_can_never_work_is_rejected_with_json_path_and_rule(shar
     assert result.status == "REJECTED"
     assert result.reason.startswith(f"Invalid job document: {words}"), result.reason
     assert shared_rig.reports(result.job_id) == ["REJECTED"]
+
+
+PLACES = ("top", "step", "action", "input")
+
+
+@needs_root
+@pytest.mark.parametrize("key", ["runasuser", "RUNASUSER", "run_as_user"])
+def test_a_command_runs_as_its_user_however_the_key_is_spelled_and_wherever_it_stands(
+    shared_rig: Rig, key: str
+) -> None:
+    """Ignored, it would run as root and be SUCCEEDED."""
+    for place in PLACES:
+        step = run_command("id,-un")
+        document = steps(step, includeStdOut=True)
+        {"top": document, "step": step, "action": step["action"], "input": step["action"]["input"]}[place][key] = (
+            "nobody"
+        )
+        result = shared_rig.run(document)
+        assert (result.status, result.stdout) == ("SUCCEEDED", "nobody\n"), place
+    result = shared_rig.run({"operation": "id", "args": ["-un"], "includeStdOut": True, key: "nobody"})
+    assert (result.status, result.stdout) == ("SUCCEEDED", "nobody\n")
+
+
+LENIENT: dict[str, tuple[dict[str, Any], str]] = {
+    "version 2.0": (steps(run_command("echo,ran")) | {"version": "2.0"}, '$.version: "2.0"; it is read as'),
+    "version is a number": (
+        steps(run_command("echo,ran")) | {"version": 1.0},
+        "$.version: the number 1.0; it is read as",
+    ),
+    "args hold a number": ({"operation": "echo", "args": ["ran", 1]}, '$.args[1] is no string and is passed on as "1"'),
+    "timeout of another maker": (operation("echo", "ran", timeout={"s": 3}), "$.timeout is ignored"),
+    "timeout of nothing": (operation("echo", "ran", timeout=0), "$.timeout is ignored"),
+    "progress of another maker": (operation("echo", "ran", progress={"percent": 4}), "$.progress is ignored"),
+    "keys in another case": ({"Operation": "echo", "ARGS": ["ran"]}, ""),
+    "digits in strings": (operation("echo", "ran", allowStdErr="8", timeout="300"), ""),
+}
+
+
+@pytest.mark.parametrize("case", LENIENT)
+def test_what_can_be_meant_in_one_way_only_is_run_and_what_may_surprise_is_warned_of(
+    shared_rig: Rig, case: str
+) -> None:
+    document, warned = LENIENT[case]
+    before = len(shared_rig.agent.log())
+    result = shared_rig.run({**document, "includeStdOut": True})
+    assert (result.status, result.stdout.split()[0]) == ("SUCCEEDED", "ran")
+    warnings = [line for line in shared_rig.agent.log()[before:].splitlines() if "[WARN]" in line]
+    assert [f"job {result.job_id}: {warned}" in line for line in warnings] == ([True] if warned else [])
 
 
 def test_unknown_keys_are_ignored_wherever_they_are(shared_rig: Rig) -> None:

@@ -116,19 +116,43 @@ def test_a_missing_interpreter_is_named(shared_rig: Rig) -> None:
     assert "orphan.sh" in result.reason and "interpreter" in result.reason
 
 
-@pytest.mark.parametrize("content", [b"no first line\n", b"", b"\x7fELF garbage"], ids=["text", "empty", "broken ELF"])
+@pytest.mark.parametrize("content", [b"a\0b\n", b"", b"\x7fELF garbage"], ids=["binary", "empty", "broken ELF"])
 def test_a_file_that_is_no_program_fails_with_the_reason(shared_rig: Rig, content: bytes) -> None:
-    """Without a #! line nothing is guessed: no shell is put in between."""
     shared_rig.handlers.write_raw("data.sh", content)
     result = shared_rig.run(own_handler("data.sh"))
     assert result.status == "FAILED"
     assert "Cannot start" in result.reason and "not a program for this machine" in result.reason
 
 
+def test_a_handler_without_an_interpreter_line_is_run_by_the_shell(shared_rig: Rig) -> None:
+    """As execvp does, and so the C++ client did."""
+    for content in (b'echo "got $1"\n', b'\n#!/no/such\necho "got $1"\n', b'# mine\necho "got $1"'):
+        shared_rig.handlers.write_raw("text.sh", content)
+        result = shared_rig.run(own_handler("text.sh", args=["it"], includeStdOut=True))
+        assert (result.status, result.stdout) == ("SUCCEEDED", "got it\n")
+
+
+def test_a_handler_knows_by_a_variable_how_it_is_called(shared_rig: Rig) -> None:
+    shared_rig.handlers.write("how.sh", 'echo "$AWS_IOT_JOB_SCHEMA [$1]"')
+    result = shared_rig.run(own_handler("how.sh", args=["x"], includeStdOut=True))
+    assert result.stdout == "operation [x]\n"
+    document = steps(run_handler("how.sh", "x", path="default"))
+    assert shared_rig.run({**document, "includeStdOut": True}).stdout == "steps []\n"
+
+
+def test_handlers_written_for_the_cpp_client_get_an_empty_user_first_when_the_operator_says_so(rig: Rig) -> None:
+    rig.thing.configure(jobs={"operation-passes-user": True, "pass-environment": ["SITE"]})
+    rig.handlers.write("cpp.sh", 'shift; echo "$1 $SITE $https_proxy"')
+    rig.start(env={"SITE": "attic", "https_proxy": "http://p:1", "OTHER": "x"})
+    result = rig.run(own_handler("cpp.sh", args=["x"], includeStdOut=True))
+    assert (result.status, result.stdout) == ("SUCCEEDED", "x attic http://p:1\n")
+
+
 def test_a_handler_written_by_windows_fails_with_its_interpreter_named(shared_rig: Rig) -> None:
     shared_rig.handlers.write_raw("crlf.sh", b"#!/bin/sh\r\necho hi\r\n")
     result = shared_rig.run(own_handler("crlf.sh"))
     assert result.status == "FAILED" and "interpreter" in result.reason
+    assert "carriage return (CR)" in result.reason
 
 
 def test_a_handler_that_is_a_program_and_no_script_runs(shared_rig: Rig) -> None:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.documents import own_handler
 from tests.system.harness.rig import Rig
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample-job-handlers"
 FOO = '#!/usr/bin/env python3\nprint("foo ran")\n'
 
 
@@ -28,6 +30,20 @@ def test_foo_py_in_the_default_handler_directory_is_run_by_a_foo_job(rig: Rig) -
     rig.cloud.aws(*create, "--targets", rig.thing.arn)
     assert rig.result("run-foo-by-cli").status == "SUCCEEDED"
     assert rig.agent.wait_log(r"stdout: foo ran$")
+
+
+def test_the_pages_install_packages_job_installs_what_it_names_with_the_sample_handler(
+    rig: Rig, tmp_path: Path
+) -> None:
+    """`{"operation": "install-packages.sh", "args": ["ifupdown"], "path": "default"}`, as printed there."""
+    for name in ("common.sh", "install-packages.sh"):
+        rig.handlers.write_raw(name, (SAMPLES / name).read_bytes())
+    fake = tmp_path / "apt-get"
+    fake.write_text('#!/bin/sh\necho "$@"\n')
+    fake.chmod(0o755)
+    rig.start(env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    result = rig.run(own_handler("install-packages.sh", args=["ifupdown"], includeStdOut=True))
+    assert result.status == "SUCCEEDED" and result.stdout.endswith(" install -y ifupdown\n"), result
 
 
 def test_a_handler_added_while_the_client_runs_is_loaded_when_its_job_comes(rig: Rig) -> None:

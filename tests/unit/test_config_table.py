@@ -18,7 +18,15 @@ from docs import configuration
 
 IN_FILE = [setting for setting in SETTINGS if setting.in_file]
 PACKAGE = Path(dc.__file__).parent
-TYPES = {"text": "str", "path": "str", "choice": "str", "bool": "bool", "int": "int", "seconds": "float"}
+TYPES = {
+    "text": "str",
+    "path": "str",
+    "choice": "str",
+    "bool": "bool",
+    "int": "int",
+    "seconds": "float",
+    "list": "Sequence[object]",
+}
 
 # The C++ client's flags, from its own table of command line arguments (and --collect-system-information, which it
 # documents and refuses).

@@ -105,8 +105,47 @@ def test_the_environment_is_small_and_holds_the_jobs_variables(device: Device) -
         "TZ": "UTC",
         "PATH": f"{device.bin}:{device.jobs.parent}:{device.jobs}:/usr/local/sbin:/usr/sbin:/sbin",
         "AWS_IOT_JOB_HANDLER_DIR": str(device.jobs),
+        "AWS_IOT_JOB_SCHEMA": "operation",
         **JOB,
     }
+
+
+def test_a_handler_is_told_how_it_is_called(device: Device) -> None:
+    device.put(device.bin, "h.sh")
+    for action, schema in (
+        (operation("h.sh"), "operation"),
+        (step("runHandler", handler="h.sh"), "steps"),
+        (step("runCommand", command="h.sh"), "steps"),
+    ):
+        assert device.command(action).env["AWS_IOT_JOB_SCHEMA"] == schema
+
+
+def test_handlers_written_for_the_cpp_client_get_an_empty_user_first_when_the_operator_says_so(device: Device) -> None:
+    program = device.put(device.jobs, "h.sh")
+    handlers = Handlers(str(device.jobs), device.environ, passes_user=True)
+    command = handlers.command(operation("h.sh", "a", "b", path="default"), JOB)
+    assert (command.argv, command.env["AWS_IOT_JOB_SCHEMA"]) == ((program, "", "a", "b"), "steps")
+    told = step("runHandler", "ann", handler="h.sh", args=["a"], path="default")
+    assert handlers.command(told, JOB).argv == (program, "ann", "a")
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"])
+def test_proxies_are_passed_on_in_both_cases(device: Device, name: str) -> None:
+    device.put(device.bin, "h.sh")
+    device.environ |= {name: "http://p:3128", name.upper(): "http://q:3128", "MY_" + name: "x", name + "_X": "y"}
+    env = device.command(operation("h.sh")).env
+    assert (env[name], env[name.upper()]) == ("http://p:3128", "http://q:3128")
+    assert "MY_" + name not in env and name + "_X" not in env
+
+
+def test_what_the_operator_lists_is_passed_on_and_can_replace_nothing_of_the_agents(device: Device) -> None:
+    device.put(device.bin, "h.sh")
+    device.environ |= {"SITE": "attic", "site": "no", "AWS_IOT_JOB_ID": "forged", "AWS_IOT_JOB_SCHEMA": "forged"}
+    passed = ["SITE", "MISSING", "PATH", "AWS_IOT_JOB_ID", "AWS_IOT_JOB_SCHEMA", 7, ["x"], ""]
+    env = Handlers(str(device.jobs), device.environ, passed).command(operation("h.sh"), JOB).env
+    assert env["SITE"] == "attic" and "site" not in env and "MISSING" not in env
+    assert (env["AWS_IOT_JOB_ID"], env["AWS_IOT_JOB_SCHEMA"]) == ("run-foo", "operation")
+    assert env["PATH"] == device.handlers().search_path
 
 
 def test_folders_of_the_system_that_are_in_path_are_not_added_again(device: Device) -> None:

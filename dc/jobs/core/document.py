@@ -7,13 +7,17 @@ Two schemas are understood (C++ client's Jobs README; AWS managed job templates,
 * operation schema (no `version`): `operation`, `args`, `path`, `includeStdOut`, `allowStdErr`;
 * version "1.0": `steps`, `finalStep`, `conditions`, `includeStdOut`, each step an `action`.
 
-Unknown keys are ignored. Anything else that can't ever work raises `DocumentError`, which names the JSON path, the
-rule and what was found; the execution is then REJECTED, which AWS never retries.
-`timeout` (whole seconds) and `progress` (true: the handler gets a descriptor to tell how far it is), both of the
-operation or of one action, are extensions of ours.
+Keys are taken in any case and unknown ones ignored, all but `runAsUser` (run_as.py). What can't ever work raises
+`DocumentError`, which names the JSON path, the rule and what was found; the execution is then REJECTED, which AWS never
+retries. `timeout` (whole seconds) and `progress` (true: the handler gets a descriptor to tell how far it is), both of
+the operation or of one action, are extensions of ours, ignored with a note where they do not fit.
 """
 
 from __future__ import annotations
+
+from dc.jobs.core import fields
+from dc.jobs.core.fields import BLANKS, DocumentError, found
+from dc.jobs.core.run_as import Users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,17 +27,7 @@ RUN_HANDLER = "runHandler"
 RUN_COMMAND = "runCommand"
 DEFAULT_PATH = "default"
 KNOWN_VERSION = "1.0"
-MAX_SECONDS = 10080 * 60  # AWS's longest job timer is 10080 minutes
-_BLANKS = " \t\n\v\f\r"
-
-
-class DocumentError(ValueError):
-    """The job document can't ever work here. `path`: JSON path; `rule`: what is wanted and what was found."""
-
-    def __init__(self, path: str, rule: str) -> None:
-        super().__init__(f"{path}: {rule}")
-        self.path = path
-        self.rule = rule
+_MAX_NOTES = 10
 
 
 class Action:
@@ -89,9 +83,11 @@ class Condition:
 
 
 class Document:
-    """A whole job document. `steps` run in order, `final_step` only after all of them succeeded."""
+    """A whole job document. `steps` run in order, `final_step` only after all of them succeeded.
 
-    __slots__ = ("version", "steps", "final_step", "actions", "include_std_out", "conditions")
+    `notes`: what was read otherwise than its author may expect, for the log."""
+
+    __slots__ = ("version", "steps", "final_step", "actions", "include_std_out", "conditions", "notes")
 
     def __init__(
         self,
@@ -100,6 +96,7 @@ class Document:
         final_step: Action | None = None,
         include_std_out: bool = False,
         conditions: tuple[Condition, ...] = (),
+        notes: list[str] | None = None,
     ) -> None:
         self.version = version
         self.steps = steps
@@ -107,20 +104,26 @@ class Document:
         self.actions = steps if final_step is None else (*steps, final_step)  # everything to run, in order
         self.include_std_out = include_std_out
         self.conditions = conditions
+        self.notes = tuple((notes or ())[:_MAX_NOTES])
 
 
 def parse(document: object) -> Document:
     """`document`: what the JSON of a job document became. Raises `DocumentError`."""
     if not isinstance(document, dict):
-        raise DocumentError("$", f"must be an object, found {_found(document)}")
-    version = document.get("version")
-    if version is None or version == "":
-        return _operation_schema(document)
-    if not isinstance(version, str):
-        raise DocumentError("$.version", f'must be the string "{KNOWN_VERSION}" or absent, found {_found(version)}')
-    if version != KNOWN_VERSION:
-        raise DocumentError("$.version", f'unknown version "{version[:32]}", this agent knows "{KNOWN_VERSION}"')
-    return _steps_schema(document)
+        raise DocumentError("$", f"must be an object, found {found(document)}")
+    version = fields.get(document, "version")
+    notes: list[str] = []
+    if isinstance(version, bool) or not isinstance(version, (str, int, float, type(None))):
+        raise DocumentError("$.version", f'must be the string "{KNOWN_VERSION}" or absent, found {found(version)}')
+    numbered = isinstance(version, str) and version != ""
+    steps = numbered or (version not in (None, "") and fields.get(document, "steps") is not None)
+    if version not in (None, "", KNOWN_VERSION):
+        schema = f'a document of version "{KNOWN_VERSION}"' if steps else "one of the operation schema"
+        notes.append(f'$.version: {found(version)}; it is read as {schema}; fix: "version": "{KNOWN_VERSION}"')
+    users = Users(document)
+    if steps:
+        return _steps_schema(document, users, notes)
+    return _operation_schema(document, *users.at_the_top(), notes)
 
 
 def unmet_condition(document: Document, facts: Mapping[str, str]) -> DocumentError | None:
@@ -143,56 +146,74 @@ def unmet_condition(document: Document, facts: Mapping[str, str]) -> DocumentErr
     return None
 
 
-def _operation_schema(document: dict[str, object]) -> Document:
-    operation = _text(document, "operation", "$", required=True)
-    path = _text(document, "path", "$")
+def _operation_schema(document: dict[str, object], user: str, place: str, notes: list[str]) -> Document:
+    operation = fields.text(document, "operation", "$", required=True)
+    path = fields.text(document, "path", "$")
+    allowed = fields.count(document, "allowStdErr", "$")
+    words = fields.words(document, "args", "$", notes)
+    progress = fields.extra_flag(document, "progress", "$", notes)
+    timeout = fields.extra_seconds(document, "timeout", "$", notes)
+    include_std_out = fields.flag(document, "includeStdOut", "$")
     if path == DEFAULT_PATH:
         _bare_name(operation, "$.operation")
-    allowed = _count(document, "allowStdErr", "$")
+        if user:
+            raise DocumentError(
+                place,
+                f'"{user[:32]}" can\'t run what lies in the handler directory; fix: use version "{KNOWN_VERSION}", whose '
+                f'"{RUN_HANDLER}" tells the handler the user',
+            )
     action = Action(
         operation,
         RUN_HANDLER,
-        (operation, *_strings(document, "args", "$")),
+        (operation, *words),
         path=path,
+        run_as_user=user,
         allow_std_err=0 if allowed is None else allowed,
-        progress=_flag(document, "progress", "$"),
-        timeout=_seconds(document, "$"),
+        progress=progress,
+        timeout=timeout,
         operation=True,
     )
-    return Document("", (action,), include_std_out=_flag(document, "includeStdOut", "$"))
+    return Document("", (action,), include_std_out=include_std_out, notes=notes)
 
 
-def _steps_schema(document: dict[str, object]) -> Document:
-    steps = document.get("steps")
+def _steps_schema(document: dict[str, object], users: Users, notes: list[str]) -> Document:
+    steps = fields.get(document, "steps")
     if not isinstance(steps, list) or not steps:
-        raise DocumentError("$.steps", f"must be a list of at least one step, found {_found(steps)}")
-    final = document.get("finalStep")
+        raise DocumentError("$.steps", f"must be a list of at least one step, found {found(steps)}")
+    final = fields.get(document, "finalStep")
+    places = [f"$.steps[{index}]" for index in range(len(steps))]
+    users.check_places({part for place in (*places, "$.finalStep") for part in _parts(place)})
     return Document(
         KNOWN_VERSION,
-        tuple(_step(step, f"$.steps[{index}]") for index, step in enumerate(steps)),
-        None if final is None else _step(final, "$.finalStep"),
-        _flag(document, "includeStdOut", "$"),
-        _conditions(document.get("conditions")),
+        tuple(_step(step, place, users, notes) for step, place in zip(steps, places, strict=True)),
+        None if final is None else _step(final, "$.finalStep", users, notes),
+        fields.flag(document, "includeStdOut", "$"),
+        _conditions(fields.get(document, "conditions")),
+        notes,
     )
 
 
-def _step(step: object, path: str) -> Action:
+def _parts(step: str) -> tuple[str, str, str]:
+    """Where in a step its user may be named."""
+    return step, f"{step}.action", f"{step}.action.input"
+
+
+def _step(step: object, place: str, users: Users, notes: list[str]) -> Action:
     if not isinstance(step, dict):
-        raise DocumentError(path, f'must be an object with "action", found {_found(step)}')
-    action = _object(step, "action", path)
-    path += ".action"
-    name = _text(action, "name", path, required=True)
-    kind = _text(action, "type", path, required=True)
-    given = _object(action, "input", path)
-    where = f"{path}.input"
-    directory = _text(given, "path", where)
+        raise DocumentError(place, f'must be an object with "action", found {found(step)}')
+    action = fields.an_object(step, "action", place)
+    _, path, where = _parts(place)
+    name = fields.text(action, "name", path, required=True)
+    kind = fields.text(action, "type", path, required=True)
+    given = fields.an_object(action, "input", path)
+    directory = fields.text(given, "path", where)
     if kind == RUN_HANDLER:
-        handler = _text(given, "handler", where, required=True)
+        handler = fields.text(given, "handler", where, required=True)
         if directory == DEFAULT_PATH:
             _bare_name(handler, f"{where}.handler")
-        argv = (handler, *_strings(given, "args", where))
+        argv = (handler, *fields.words(given, "args", where, notes))
     elif kind == RUN_COMMAND:
-        argv = split_command(_text(given, "command", where, required=True), f"{where}.command")
+        argv = split_command(fields.text(given, "command", where, required=True), f"{where}.command")
         directory = ""
     else:
         raise DocumentError(f"{path}.type", f'must be "{RUN_HANDLER}" or "{RUN_COMMAND}", found "{kind[:64]}"')
@@ -201,11 +222,11 @@ def _step(step: object, path: str) -> Action:
         kind,
         argv,
         path=directory,
-        run_as_user=_text(action, "runAsUser", path),
-        allow_std_err=_count(action, "allowStdErr", path),
-        ignore_failure=_flag(action, "ignoreStepFailure", path),
-        progress=_flag(action, "progress", path),
-        timeout=_seconds(action, path),
+        run_as_user=users.of(*_parts(place)),
+        allow_std_err=fields.count(action, "allowStdErr", path),
+        ignore_failure=fields.flag(action, "ignoreStepFailure", path),
+        progress=fields.extra_flag(action, "progress", path, notes),
+        timeout=fields.extra_seconds(action, "timeout", path, notes),
     )
 
 
@@ -213,22 +234,21 @@ def _conditions(value: object) -> tuple[Condition, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise DocumentError("$.conditions", f"must be a list, found {_found(value)}")
+        raise DocumentError("$.conditions", f"must be a list, found {found(value)}")
     made = []
     for index, item in enumerate(value):
         path = f"$.conditions[{index}]"
         if not isinstance(item, dict):
-            raise DocumentError(path, f'must be an object with "key" and "value", found {_found(item)}')
-        kind = _text(item, "type", path) or "stringEqual"
+            raise DocumentError(path, f'must be an object with "key" and "value", found {found(item)}')
+        kind = fields.text(item, "type", path) or "stringEqual"
         if kind != "stringEqual":
             raise DocumentError(f"{path}.type", f'must be "stringEqual", found "{kind[:64]}"')
-        key = _text(item, "key", path, required=True)
-        values = item.get("value")
-        if isinstance(values, str):
-            values = [values]
+        key = fields.text(item, "key", path, required=True)
+        given = fields.get(item, "value")
+        values: object = [given] if isinstance(given, str) else given
         if not isinstance(values, list) or not values:
-            raise DocumentError(f"{path}.value", f"must be a list of at least one string, found {_found(values)}")
-        made.append(Condition(key, _strings({"value": values}, "value", path)))
+            raise DocumentError(f"{path}.value", f"must be a list of at least one string, found {found(values)}")
+        made.append(Condition(key, fields.strings(values, f"{path}.value")))
     return tuple(made)
 
 
@@ -238,94 +258,14 @@ def split_command(command: str, path: str = "$.command") -> tuple[str, ...]:
     The first word names a program, so it may hold no blank. Raises `DocumentError`.
     """
     pieces = command.replace("\\,", "\0").split(",")
-    words = tuple(word for word in (piece.replace("\0", ",").strip(_BLANKS) for piece in pieces) if word)
+    words = tuple(word for word in (piece.replace("\0", ",").strip(BLANKS) for piece in pieces) if word)
     if not words:
         raise DocumentError(path, "holds no command, only commas and blanks")
-    if any(blank in words[0] for blank in _BLANKS):
+    if any(blank in words[0] for blank in BLANKS):
         raise DocumentError(path, f'words are separated by commas, but the first one holds a blank: "{words[0][:64]}"')
     return words
-
-
-def _found(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{value[:32]}"' if value else "an empty string"
-    if isinstance(value, (int, float)):
-        return f"the number {value}"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return "an object"
-
-
-def _object(parent: dict[str, object], key: str, path: str) -> dict[str, object]:
-    value = parent.get(key)
-    if not isinstance(value, dict):
-        raise DocumentError(f"{path}.{key}", f"must be an object, found {_found(value)}")
-    return value
-
-
-def _text(parent: dict[str, object], key: str, path: str, required: bool = False) -> str:
-    value = parent.get(key)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value.strip(_BLANKS)):
-        wanted = "a non-empty string" if required else "a string"
-        raise DocumentError(f"{path}.{key}", f"must be {wanted}, found {_found(value)}")
-    _no_nul(value, f"{path}.{key}")
-    return value
-
-
-def _no_nul(value: str, path: str) -> None:
-    if "\0" in value:
-        raise DocumentError(path, "holds a NUL character, which no program argument can carry")
 
 
 def _bare_name(name: str, path: str) -> None:
     if "/" in name or name in (".", ".."):
         raise DocumentError(path, f'with path "default" must be a file name without "/", found "{name[:64]}"')
-
-
-def _strings(parent: dict[str, object], key: str, path: str) -> tuple[str, ...]:
-    value = parent.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise DocumentError(f"{path}.{key}", f"must be a list of strings, found {_found(value)}")
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            raise DocumentError(f"{path}.{key}[{index}]", f"must be a string, found {_found(item)}")
-        _no_nul(item, f"{path}.{key}[{index}]")
-    return tuple(value)
-
-
-def _flag(parent: dict[str, object], key: str, path: str) -> bool:
-    """The C++ client's Jobs README has booleans, the C++ client reads the strings "true" and "false": both are taken."""
-    value = parent.get(key)
-    if value is None:
-        return False
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false", ""):
-        return value.lower() == "true"
-    raise DocumentError(f"{path}.{key}", f"must be true or false, found {_found(value)}")
-
-
-def _count(parent: dict[str, object], key: str, path: str) -> int | None:
-    value = parent.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise DocumentError(f"{path}.{key}", f"must be a whole number of lines, 0 or more, found {_found(value)}")
-    return value
-
-
-def _seconds(parent: dict[str, object], path: str) -> int:
-    value = parent.get("timeout")
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SECONDS:
-        raise DocumentError(f"{path}.timeout", f"must be whole seconds from 1 to {MAX_SECONDS}, found {_found(value)}")
-    return value

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dc.jobs.core.document import Action
 
 
+_DOWN_WORDS = ("reboot", "poweroff", "halt", "shutdown", "init", "kexec", "ctrl-alt-del", "runlevel", "sysrq")
+
+
 class HandlerError(Exception):
     """The action can't be run here; the text is the reason to report, with what was found, wanted, and the fix."""
 
@@ -62,25 +65,8 @@ def asks_for_reboot(action: Action) -> bool:
 
     A handler that does so among other things is started again instead, and can look at AWS_IOT_JOB_REBOOTED.
     """
-    words = list(action.argv)
-    while words and _base(words[0]) in ("sudo", "doas", "busybox"):
-        del words[0]
-        while words and words[0].startswith("-"):
-            del words[0]
-    if not words:
-        return False
-    program, rest = _base(words[0]), words[1:]
-    if program == "shutdown":
-        return "-c" not in rest and "-k" not in rest  # cancels one; only warns
-    if program == "systemctl":
-        return any(word in _DOWN for word in rest)
-    if program in ("init", "telinit"):
-        return rest[:1] in (["0"], ["6"])
-    return program in _DOWN
+    if not any(word in part for part in action.argv for word in _DOWN_WORDS):
+        return False  # most actions: nothing more to load
+    from dc.jobs.core.reboot import goes_down
 
-
-_DOWN = ("reboot", "poweroff", "halt")
-
-
-def _base(path: str) -> str:
-    return path.rpartition("/")[2]
+    return goes_down(list(action.argv))

@@ -8,7 +8,10 @@ ends in a message on stderr and status 126, before the command ever runs: it fai
 
 from __future__ import annotations
 
+import errno
 import os
+
+from dc.jobs.run.command import by_shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +30,13 @@ def main(arguments: Sequence[str]) -> int:
         _say(f'cannot become user "{user}": {error}')
         return CANNOT_BECOME
     try:
-        os.execve(program, argv, env)
+        try:
+            os.execve(program, argv, env)
+        except OSError as error:
+            words = by_shell(program, argv) if error.errno == errno.ENOEXEC else None
+            if words is None:
+                raise
+            os.execve(words[0], words, env)
     except OSError as error:
         _say(f'cannot execute {program} as user "{user}": {error.strerror}')
         return CANNOT_EXECUTE

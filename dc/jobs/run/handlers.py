@@ -23,18 +23,28 @@ from dc.jobs.run.command import PROGRESS_FD, Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dc.jobs.core.document import Action
 
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INHERITED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")  # in both cases
+# AWS_IOT_JOB_SCHEMA: a handler's arguments begin at $1, or behind the user.
+SCHEMA, WITHOUT_USER, WITH_USER = "AWS_IOT_JOB_SCHEMA", "operation", "steps"
 
 
 class Handlers:
-    """Finds handlers and commands. `directory`: the handler directory; `environ`: the agent's own environment."""
+    """Finds handlers and commands. `directory`: the handler directory; `environ`: the agent's own environment.
 
-    def __init__(self, directory: str, environ: Mapping[str, str]) -> None:
+    `passed`: names of further variables to pass on; `passes_user`: an empty user goes first in the operation schema too.
+    """
+
+    def __init__(
+        self, directory: str, environ: Mapping[str, str], passed: Sequence[object] = (), passes_user: bool = False
+    ) -> None:
+        self._passed = passed
+        self._passes_user = passes_user
         self.directory = os.path.abspath(directory)
         self._environ = environ
         given = environ.get("PATH") or FALLBACK_PATH
@@ -45,6 +55,7 @@ class Handlers:
     def command(self, action: Action, job: Mapping[str, str]) -> Command:
         """`job`: the AWS_IOT_... variables of this step. Raises `HandlerError`."""
         env = self._environment(job)
+        env[SCHEMA] = WITHOUT_USER if action.operation and not self._passes_user else WITH_USER
         if action.progress:
             env["AWS_IOT_JOB_PROGRESS_FD"] = str(PROGRESS_FD)
         program, argv = self._words(action)
@@ -52,23 +63,28 @@ class Handlers:
 
     def _words(self, action: Action) -> tuple[str, tuple[str, ...]]:
         if action.kind == RUN_COMMAND:
-            program = self._search(action.argv[0])
-            if not action.run_as_user:
-                return program, action.argv
-            from dc.jobs.run.users import as_user
+            program, argv = self._search(action.argv[0]), action.argv
+        else:
+            program = self._handler(action.argv[0], action.path)
+            if not action.operation:  # the handler is told the user, and decides
+                return program, (program, action.run_as_user, *action.argv[1:])
+            # C++ client's Jobs README: the handler's arguments are those of the document; its code puts a user first.
+            argv = (program, *([""] if self._passes_user else []), *action.argv[1:])
+        if not action.run_as_user:
+            return program, argv
+        from dc.jobs.run.users import as_user
 
-            return as_user(action.run_as_user, program, action.argv, self.search_path)
-        program = self._handler(action.argv[0], action.path)
-        if action.operation:  # C++ client's Jobs README: the handler's arguments are those of the document
-            return program, (program, *action.argv[1:])
-        return program, (program, action.run_as_user, *action.argv[1:])
+        return as_user(action.run_as_user, program, argv, self.search_path)
 
     def _environment(self, job: Mapping[str, str]) -> dict[str, str]:
-        env = {name: value for name, value in self._environ.items() if name in _INHERITED or name.startswith("LC_")}
+        env = {name: value for name, value in self._environ.items() if self._is_passed(name)}
         env["PATH"] = self.search_path
         env["AWS_IOT_JOB_HANDLER_DIR"] = self.directory
         env.update(job)
         return env
+
+    def _is_passed(self, name: str) -> bool:
+        return name in _INHERITED or name.startswith("LC_") or name.lower() in _PROXIES or name in self._passed
 
     def _handler(self, name: str, path: str) -> str:
         if path == DEFAULT_PATH:

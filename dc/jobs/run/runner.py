@@ -14,7 +14,7 @@ from dc.jobs.run.process import PROGRESS, Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dc.jobs.core.document import Action
     from dc.log import Log
@@ -40,11 +40,15 @@ class Runner:
         directory: str,
         environ: Mapping[str, str],
         output_grace: float,
+        passed: Sequence[object] = (),
+        passes_user: bool = False,
     ) -> None:
+        """`passed`, `passes_user`: as for `Handlers`."""
         self._loop = loop
         self._log = log
         self._directory = directory
         self._environ = environ
+        self._calling = (passed, passes_user)
         self._handlers: Handlers | None = None
         self._output_grace = output_grace
         self._process: Process | None = None
@@ -58,7 +62,7 @@ class Runner:
         marks = tuple(f"{name}={job[name]}" for name in VARIABLES)
         try:
             if self._handlers is None:
-                self._handlers = Handlers(self._directory, self._environ)
+                self._handlers = Handlers(self._directory, self._environ, *self._calling)
             command = self._handlers.command(action, job)
         except (HandlerError, ValueError, OSError) as error:  # ValueError: a name that this locale can't write
             self._fail(str(error))

@@ -25,7 +25,7 @@ _NO_PROC_LIMIT = 256
 _SPAWN_HINTS = {
     errno.ENOENT: "not found, or its interpreter (the #! line) is missing",
     errno.EACCES: "not executable for the agent's user, or on a file system mounted noexec",
-    errno.ENOEXEC: "not a program for this machine, and without a #! line",
+    errno.ENOEXEC: "not a program for this machine, and no script either",
     errno.E2BIG: "its arguments are longer than this system takes",
     errno.ETXTBSY: "the file is open for writing",
     errno.ENOMEM: "out of memory",
@@ -37,7 +37,26 @@ _SPAWN_HINTS = {
 
 def spawn_failure(program: str, code: int | None) -> str:
     """The reason to report when `program` could not be started with errno `code`."""
-    return f"Cannot start {program}: {_SPAWN_HINTS.get(code or 0) or os.strerror(code or 0)}"
+    why = (_interpreter_failure(program) if code == errno.ENOENT else "") or _SPAWN_HINTS.get(code or 0)
+    return f"Cannot start {program}: {why or os.strerror(code or 0)}"
+
+
+def _interpreter_failure(program: str) -> str:
+    """What is wrong with the #! line of a script whose interpreter was not found; "" without such a line."""
+    try:
+        with open(program, "rb") as file:
+            line = file.readline(256)
+    except OSError:
+        return ""
+    if not line.startswith(b"#!"):
+        return ""
+    name = line[2:].strip().partition(b" ")[0].decode("utf-8", "replace")
+    if line.rstrip(b"\n").endswith(b"\r"):
+        return (
+            f"its #! line ends in a carriage return (CR), as Windows writes it, so its interpreter {name} is not found; "
+            f"fix: sed -i 's/\\r$//' {program}"
+        )
+    return f"its interpreter (the #! line) {name} is missing; fix: install it or name another"
 
 
 def _open_descriptors_end() -> int:
@@ -55,6 +74,20 @@ def _open_descriptors_end() -> int:
 
 def spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int | None) -> int:
     """The new process. `progress` becomes its descriptor 3. Raises OSError."""
+    try:
+        return _spawn(command, stdin, stdout, stderr, progress)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        from dc.jobs.run.command import SHELL, Command, by_shell
+
+        words = by_shell(command.program, command.argv)
+        if words is None or not os.access(SHELL, os.X_OK):
+            raise
+    return _spawn(Command(SHELL, words, command.env), stdin, stdout, stderr, progress)
+
+
+def _spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int | None) -> int:
     # The first three lie above 2 (high), also when the agent was started with 0, 1 or 2 closed: no dup2 hits the next one.
     actions: list[tuple[int, int, int] | tuple[int, int]] = [
         (os.POSIX_SPAWN_DUP2, stdin, 0),
