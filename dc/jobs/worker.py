@@ -14,10 +14,10 @@ from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import messages
 from dc.jobs.core.details import IN_PROGRESS, JOURNAL, OUTPUT, RESUME, clean, last_units
-from dc.jobs.core.document import parse, unmet_condition
+from dc.jobs.core.document import DocumentError, unmet_condition
 from dc.jobs.core.execution import Execution
-from dc.jobs.core.fields import DocumentError
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
+from dc.jobs.core.parser import parse
 from dc.jobs.core.state import RUNNING, STOPPING
 from dc.jobs.core.update import SENT
 from dc.jobs.run.runner import Runner

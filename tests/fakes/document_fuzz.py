@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from dc.jobs.core.document import RUN_COMMAND, RUN_HANDLER, Document, parse, unmet_condition
-from dc.jobs.core.fields import DocumentError
+from dc.jobs.core.document import RUN_COMMAND, RUN_HANDLER, Document, DocumentError, unmet_condition
+from dc.jobs.core.parser import parse
 
 OPERATION: dict[str, object] = {
     "operation": "echo",

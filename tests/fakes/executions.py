@@ -7,10 +7,11 @@ from __future__ import annotations
 from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
 from dc.jobs.core import update
-from dc.jobs.core.document import Document, parse
+from dc.jobs.core.document import Document
 from dc.jobs.core.execution import Execution
 from dc.jobs.core.messages import NOTIFY_NEXT, Offer
 from dc.jobs.core.outcome import StepResult
+from dc.jobs.core.parser import parse
 from dc.jobs.core.state import CLAIMING, ENDED, OFFERED, REPORTING, RUNNING, STOPPING
 from dc.jobs.core.tail import Tail
 from tests.fakes import documents

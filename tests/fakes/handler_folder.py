@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.core.document import Action, parse
+from dc.jobs.core.document import Action
 from dc.jobs.core.outcome import HandlerError
+from dc.jobs.core.parser import parse
 from dc.jobs.run.command import Command
 from dc.jobs.run.handlers import Handlers
 

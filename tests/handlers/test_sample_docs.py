@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.core import document
+from dc.jobs.core import document, parser
 from tests.fakes.handler_box import HANDLERS, HandlerBox
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample-job-docs"
@@ -28,7 +28,7 @@ MANAGED = {
 
 
 def parsed(name: str) -> document.Document:
-    return document.parse(json.loads((FOLDER / name).read_text(encoding="utf-8")))
+    return parser.parse(json.loads((FOLDER / name).read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("name", DOCS)

@@ -31,7 +31,7 @@ HERE = str(Path(dc.__file__).parent)
 LOG = {str(Path(HERE, name)) for name in ("log.py", "mask.py")}
 # 29, 33, 50 and 20 before jobs/ was cut into core/, run/ and the rooms on top.
 MOST = {
-    "offer to claim": 21,  # five of them in core/: a document's values and its user have rooms of their own
+    "offer to claim": 17,
     "claim accepted to process": 17,
     "process ended to report": 25,
     "report accepted to end": 10,

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from dc.jobs.core import document
-from dc.jobs.core.document import Document, parse, split_command, unmet_condition
-from dc.jobs.core.fields import DocumentError
+from dc.jobs.core.document import Document, DocumentError, unmet_condition
+from dc.jobs.core.parser import parse, split_command
 from tests.fakes import documents
 
 MAX_BYTES = 32768  # AWS's limit for a job document

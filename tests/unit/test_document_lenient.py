@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dc.jobs.core.document import Document, parse
-from dc.jobs.core.fields import DocumentError
+from dc.jobs.core.document import Document, DocumentError
+from dc.jobs.core.parser import parse
 from tests.fakes import documents
 
 SPELLINGS = [

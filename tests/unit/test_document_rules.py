@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dc.jobs.core import document, fields, run_as
-from dc.jobs.core.document import parse
-from dc.jobs.core.fields import DocumentError
+from dc.jobs.core import document, parser, run_as
+from dc.jobs.core.document import DocumentError
+from dc.jobs.core.parser import parse
 from tests.fakes import documents
 
 WHOLE = "must be a whole number of lines, 0 or more, found "
@@ -179,7 +179,7 @@ def test_no_rule_is_left_without_an_example_above() -> None:
     """Each `raise` of the modules that read documents is reached by one of RULES."""
     raises = {
         (module.__name__, node.lineno)
-        for module in (document, fields, run_as)
+        for module in (document, parser, run_as)
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text()))
         if isinstance(node, ast.Raise)
     }

@@ -11,9 +11,10 @@ import pytest
 from dc import jsonlib
 from dc.jobs.core import effects as fx
 from dc.jobs.core import events as ev
-from dc.jobs.core.document import Document, parse
+from dc.jobs.core.document import Document
 from dc.jobs.core.execution import Execution
 from dc.jobs.core.key import REPORTED
+from dc.jobs.core.parser import parse
 from dc.jobs.core.snapshot import key_of
 from dc.jobs.core.state import CLAIMING, REPORTING
 from tests.fakes.executions import (

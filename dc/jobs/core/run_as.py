@@ -9,9 +9,8 @@ for is refused.
 
 from __future__ import annotations
 
-from dc.jobs.core.fields import DocumentError, found, no_nul
+from dc.jobs.core.document import DocumentError
 
-_NAME = "runasuser"
 _WHERE = "in an action, in its input, beside it in the step, or at the top of the document"
 
 
@@ -20,9 +19,9 @@ class Users:
 
     __slots__ = ("_named",)
 
-    def __init__(self, document: dict[str, object]) -> None:
-        """Raises `DocumentError` for one that is no string."""
-        self._named = _mentions(document)
+    def __init__(self, named: list[tuple[str, str, str]]) -> None:
+        """`named`: (path of the object, path of the key, user), in the order of the document."""
+        self._named = named
 
     def of(self, *places: str) -> str:
         """The user for the action that these JSON paths belong to, "" for none. Raises `DocumentError`."""
@@ -49,36 +48,3 @@ class Users:
         for parent, path, name in self._named:
             if parent.lower() not in known:
                 raise DocumentError(path, f'names the user "{name[:32]}" where nothing runs; fix: put it {_WHERE}')
-
-
-def _is_name(key: str) -> bool:
-    """Whether somebody who wrote this meant runAsUser: run_as_user, RunAsUser, "runasuser " ..."""
-    return "".join(letter for letter in key if letter.isalnum()).lower() == _NAME
-
-
-def _mentions(document: dict[str, object]) -> list[tuple[str, str, str]]:
-    """(path of the object, path of the key, user) in the order of the document; those without a user are left out."""
-    made = []
-    left: list[tuple[str, object]] = [("$", document)]
-    while left:
-        path, value = left.pop()
-        if isinstance(value, list):
-            left.extend((f"{path}[{at}]", item) for at, item in enumerate(value) if isinstance(item, (dict, list)))
-        if not isinstance(value, dict):
-            continue
-        for key, item in value.items():
-            if _is_name(key):
-                if name := _user(item, f"{path}.{key}"):
-                    made.append((path, f"{path}.{key}", name))
-            elif isinstance(item, (dict, list)):
-                left.append((f"{path}.{key}", item))
-    return made
-
-
-def _user(value: object, path: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise DocumentError(path, f"must be a string, found {found(value)}")
-    no_nul(value, path)
-    return value

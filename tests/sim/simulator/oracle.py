@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dc.jobs.core.document import Action, parse
-from dc.jobs.core.fields import DocumentError
+from dc.jobs.core.document import Action, DocumentError
 from dc.jobs.core.outcome import asks_for_reboot
+from dc.jobs.core.parser import parse
 from dc.jobs.core.snapshot import key_of
 from dc.jobs.journal import MAX_BYTES, Journal
 from dc.jsonlib import loads
