@@ -218,7 +218,7 @@ class JobsFeature:
                 PART, f"{name} was given up, but is pending: later jobs wait until it is cancelled or times out"
             )
         else:
-            self._log.debug(PART, f"{name} was given up, and is still pending")
+            self._log.debug(PART, f"{name} was dealt with, and is still pending")
         self._ask_later(self._late.next())
 
     def _drop_restored(self) -> None:
