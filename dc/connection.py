@@ -127,6 +127,7 @@ class Connection:
     def _connect(self) -> None:
         port = self._ports[0]
         assert self._bootstrap is not None and self._credentials is not None
+        self._credentials.renew(self._log)
         tls = self._credentials.tls(ALPN if port == ALPN_PORT else None)
         client = mqtt.Client(self._loop.post)
         self._client = client
@@ -169,6 +170,8 @@ class Connection:
 
     def _connected(self, session_present: bool) -> None:
         self._log.info("mqtt", f"connected to {self._config.endpoint}:{self._ports[0]} as {self._config.thing_name}")
+        if self._credentials is not None:
+            self._credentials.worked()
         self._ever_connected = True
         self._since = self._loop.now()
         self._logged = ""
@@ -213,7 +216,9 @@ class Connection:
 
         name = mqtt.error_name(error)
         self._log_failure(connect_failure(name, reason, self._config, self._config.endpoint, self._ports[0]), name)
-        if not self._ever_connected and len(self._ports) > 1:
+        if self._renewed() or (self._credentials is not None and self._credentials.fall_back(self._log)):
+            self._restart(jittered(self._pause.next()))
+        elif not self._ever_connected and len(self._ports) > 1:
             self._ports.reverse()
             pause = self._pause.next()
             self._restart(0.0 if self._ports[0] == MQTTS_PORT else jittered(pause))
@@ -222,6 +227,7 @@ class Connection:
         self._offline()
         if self._after_stop is not None:
             return
+        renewed = self._renewed()
         from dc.diagnose import disconnection
 
         text = disconnection(mqtt.error_name(error), reason)
@@ -241,6 +247,12 @@ class Connection:
             )
         else:
             self._log.warn("mqtt", f"{text}; reconnecting")
+        if renewed and reason != TAKEN_OVER:
+            self._restart(jittered(_FIRST_PAUSE))
+
+    def _renewed(self) -> bool:
+        """Whether there are other credentials: awscrt, which reconnects by itself, would go on with the old ones."""
+        return self._credentials is not None and self._credentials.renew(self._log)
 
     def _message(self, topic: str, payload: bytes) -> None:
         self._unanswered = 0

@@ -104,7 +104,8 @@ def _tls(config: Config) -> str:
             )
     return (
         f'check that "root-ca" ({config.root_ca or "the system store"}) is what signed the endpoint\'s certificate, that '
-        '"endpoint" is the name in it, and that "cert" is active in AWS IoT and "key" belongs to it'
+        '"endpoint" is the name in it and speaks TLS 1.2 or newer, and that "cert" is active in AWS IoT and "key" belongs '
+        "to it"
     )
 
 

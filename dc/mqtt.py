@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 AWSCRT_VERSION = "0.38.1"  # the one whose native signatures this module knows
 
 QOS1 = 1
-_TLS_VERSION_DEFAULT, _CIPHER_DEFAULT = 128, 0
+_TLS_1_2, _CIPHER_DEFAULT = 3, 0  # at least; AWS IoT speaks 1.2 and 1.3
 _REJOIN_POST_SUCCESS, _NO_EXTRA_VALIDATION, _FAIL_ALL_ON_DISCONNECT, _FULL_JITTER = 2, 0, 3, 2
 SESSION_SECONDS = 3600  # AWS IoT's own default for persistent sessions
+MAX_PACKET = 160 * 1024  # AWS IoT's payloads end at 128 KiB; topic and properties come on top
 CONNECT_MS = 10_000
 CONNACK_MS = 20_000
 PING_MS = 10_000
@@ -80,7 +81,7 @@ def make_tls(cert: bytes, key: bytes, ca: bytes, alpn: str | None) -> Bound:
     """A mutual-TLS context from PEM texts. Raises Exception when awscrt can't use one of them."""
     context = Bound()
     context._binding = _awscrt.client_tls_ctx_new(
-        _TLS_VERSION_DEFAULT,
+        _TLS_1_2,
         _CIPHER_DEFAULT,
         None,
         ca,
@@ -164,7 +165,7 @@ class Client:
     ) -> None:
         """Begin to connect. `keep_alive`: seconds; `reconnect_ms`: least and greatest pause between attempts."""
         will = (True, 0, "", False, "", None, None, None, None, None, None, None)
-        connect = (client_id, keep_alive, None, None, SESSION_SECONDS, None, None, None, None, None, None)
+        connect = (client_id, keep_alive, None, None, SESSION_SECONDS, None, None, None, MAX_PACKET, None, None)
         behaviour = (_REJOIN_POST_SUCCESS, _NO_EXTRA_VALIDATION, _FAIL_ALL_ON_DISCONNECT, _FULL_JITTER)
         timing = (*reconnect_ms, STEADY_MS, PING_MS, CONNACK_MS, ACK_SECONDS)
         core = _Callbacks(self._post, self)

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Jobs feature towards the cloud: asks for the next execution, hears what is offered, hands it to the worker.
 
-One execution is in hand at a time. What the cloud offers meanwhile is remembered (the latest offer only: the cloud
-keeps the queue) and looked at when the current one has ended. An offer is a duplicate when its execution was dealt
-with; deliveries may come twice, late, or in another order.
+What is run comes from the answer to a question, told by its token: notify-next, and an answer that nobody asked for, can
+be anybody's with the right to publish there. notify-next only says that asking is worth while.
+
+One execution is in hand at a time. That another one waits meanwhile is remembered, and asked for when the current one
+has ended: the cloud keeps the queue. Deliveries may come twice, late, or in another order: the answer tells.
 """
 
 from __future__ import annotations
 
 from dc.backoff import Backoff
 from dc.jobs.core import messages
-from dc.jobs.core.key import INTERRUPTED, STUCK
+from dc.jobs.core.key import STUCK
 from dc.jobs.core.snapshot import key_of
 from dc.jobs.machine import Machine
 from dc.jobs.memory import Memory
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 PART = "jobs"
 POLL_SECONDS = 3600.0  # a safety net: every loss that is noticed is made good sooner
-NEXT_SECONDS = 1.0  # after a report, notify-next names the next execution at once; if not, ask
-REMEMBERED = 16  # executions that were ended, to tell late duplicates
+NEXT_SECONDS = 1.0  # after a report, notify-next says at once that another waits; if not, ask
+REMEMBERED = 16  # executions that were given up
 ASK_SECONDS, REFUSED_SECONDS, MAX_ASK_SECONDS = 10.0, 4.0, 64.0
 REPORT_SECONDS_AT_STOP = 3.0
 
@@ -48,15 +50,15 @@ class JobsFeature:
         self._machine = machine or Machine()
         self._memory = Memory(host, self._machine)
         self._worker: Worker | None = None
-        self._offer: messages.Offer | None = None
-        self._ended: dict[Key, str] = {}
+        self._hint: Key | None = None  # another execution, named while one was in hand or a question open
+        self._given_up: list[Key] = []  # the cloud took no report of them
         self._online = False
         self._nonce = self._machine.random(6).hex()
         self._asked = ""  # token of the start-next whose answer is awaited
         self._tokens = 0
         self._silence = Backoff(ASK_SECONDS, MAX_ASK_SECONDS)
         self._refusals = Backoff(REFUSED_SECONDS, MAX_ASK_SECONDS)
-        self._late = Backoff(NEXT_SECONDS, MAX_ASK_SECONDS)  # offers in a row of what was dealt with
+        self._late = Backoff(NEXT_SECONDS, MAX_ASK_SECONDS)  # offers in a row of what was given up
         self._blocking: Key | None = None  # what was given up, and is first in the queue
         self._stopped: Callable[[], None] | None = None
         # What an earlier process left unfinished; {} once that is settled.
@@ -99,7 +101,6 @@ class JobsFeature:
     def stop(self, done: Callable[[], None]) -> None:
         """No new execution; the running one gets its grace. `done` is called within the bound, see docs."""
         self._stopped = done
-        self._offer = None
         self._loop.disarm(_ASK)
         grace = self._worker.stop() if self._worker is not None else 0.0
         if self._current() is None:
@@ -139,20 +140,30 @@ class JobsFeature:
         self._loop.arm(_ASK, seconds, self._ask)
 
     def _ask_refused(self, refusal: messages.Refused) -> None:
-        if refusal.token and refusal.token != self._asked:
+        if not self._answers(refusal.token):
             return
         level = "INFO" if refusal.code in messages.BUSY_CODES else "ERROR"
         self._log.write(level, PART, f"the cloud refuses start-next ({refusal.code}): {refusal.message}")
         self._asked = ""
         self._loop.arm(_ASK, self._machine.jittered(self._refusals.next()), self._ask)
 
+    def _answers(self, token: str) -> bool:
+        """Is it the answer to the open question? The others are late ones, other clients' and forged ones."""
+        if self._asked and token == self._asked:
+            return True
+        if token:
+            self._log.debug(PART, "an answer to start-next that is late or another client's is ignored")
+        else:
+            self._log.warn(PART, "an answer to start-next without a clientToken is ignored: this agent asks with one")
+        return False
+
     # --- what is offered
 
     def _offered(self, message: messages.Offer | messages.Nothing) -> None:
         answered = message.source == messages.START_NEXT
         if answered:
-            if message.token and message.token != self._asked:
-                return  # the answer to an earlier question; the later one's is on its way
+            if not self._answers(message.token):
+                return
             self._asked = ""
             self._silence.count = self._refusals.count = 0
         if self._stopped is not None:
@@ -161,28 +172,44 @@ class JobsFeature:
             if answered:
                 self._loop.disarm(_ASK)
             self._hear_meanwhile(self._worker, self._worker.current, message)
-        elif self._restored and message.source == messages.NOTIFY_NEXT:
-            self._ask()  # first what was begun: start-next names it, if it is still wanted
+        elif not answered:
+            self._hinted(message)
         elif isinstance(message, messages.Offer):
-            self._take(message, pending=answered and bool(message.token))
-        elif not self._asked:  # else a start-next is under way, and its answer is newer
-            self._drop_restored()
-            self._log.debug(PART, "no job execution is pending")
-            self._ask_later(POLL_SECONDS * 0.75 + self._machine.jittered(POLL_SECONDS * 0.5))
+            self._take(message)
+        else:
+            self._none_pending()
 
     def _hear_meanwhile(self, worker: Worker, current: Execution, message: messages.Offer | messages.Nothing) -> None:
         if not isinstance(message, messages.Offer):
-            self._offer = None
+            self._hint = None
         elif message.key != current.key:
-            self._offer = message
+            self._hint = message.key
         if self._online:  # else it is from before the connection was lost: the answer to the next update says more
             worker.hear(message)
 
-    def _take(self, offer: messages.Offer, pending: bool) -> None:
-        """`pending`: the answer to a start-next just asked names it, so it is pending, whatever was known before."""
-        ended = self._ended.get(offer.key)
-        if ended is not None and not (pending and ended != STUCK):
-            self._pass_over(offer, pending)
+    def _hinted(self, message: messages.Offer | messages.Nothing) -> None:
+        """By notify-next, with nothing in hand. An empty one changes nothing: whoever believed it would wait an hour."""
+        if not isinstance(message, messages.Offer):
+            self._log.debug(PART, "notify-next names no job execution")
+        elif self._asked:
+            self._hint = message.key  # the answer may have been under way before this execution was queued
+        else:
+            self._ask()
+
+    def _none_pending(self) -> None:
+        self._drop_restored()
+        if self._hint is not None:
+            self._hint = None
+            self._ask()
+            return
+        self._log.debug(PART, "no job execution is pending")
+        self._ask_later(POLL_SECONDS * 0.75 + self._machine.jittered(POLL_SECONDS * 0.5))
+
+    def _take(self, offer: messages.Offer) -> None:
+        """The answer to a start-next just asked names it, so it is pending, whatever was known before."""
+        self._hint = None
+        if offer.key in self._given_up:
+            self._pass_over(offer)
             return
         self._late.count = 0
         self._loop.disarm(_ASK)
@@ -198,15 +225,15 @@ class JobsFeature:
             )
         self._worker.take(offer, snapshot, self._online)
 
-    def _pass_over(self, offer: messages.Offer, pending: bool) -> None:
+    def _pass_over(self, offer: messages.Offer) -> None:
         name = f"{offer.job_id} #{offer.number}"
-        if pending and self._blocking != offer.key:
+        if self._blocking != offer.key:
             self._blocking = offer.key
             self._log.warn(
                 PART, f"{name} was given up, but is pending: later jobs wait until it is cancelled or times out"
             )
         else:
-            self._log.debug(PART, f"{name} was dealt with: a late message")
+            self._log.debug(PART, f"{name} was dealt with, and is still pending")
         self._ask_later(self._late.next())
 
     def _drop_restored(self) -> None:
@@ -216,16 +243,14 @@ class JobsFeature:
             self._restored = {}
 
     def _execution_ended(self, key: Key, outcome: str) -> None:
-        if outcome != INTERRUPTED:
-            self._ended[key] = outcome
-            while len(self._ended) > REMEMBERED:
-                del self._ended[next(iter(self._ended))]
+        if outcome == STUCK:
+            self._given_up = [*self._given_up[1 - REMEMBERED :], key]
         if self._stopped is not None:
             self._finish_stop()
             return
-        offer, self._offer = self._offer, None
-        if offer is not None and offer.key not in self._ended:
-            self._take(offer, pending=False)
+        hint, self._hint = self._hint, None
+        if hint is not None:
+            self._ask()
         else:
             self._ask_later(NEXT_SECONDS)
 

@@ -19,7 +19,7 @@ from dc.jobs.core.execution import Execution
 from dc.jobs.core.key import INTERRUPTED, VARIABLES, is_namesake
 from dc.jobs.core.parser import parse
 from dc.jobs.core.state import RUNNING, STOPPING
-from dc.jobs.core.update import SENT
+from dc.jobs.core.update import ASKED, SENT
 from dc.jobs.run.runner import Runner
 
 TYPE_CHECKING = False
@@ -108,7 +108,8 @@ class Worker:
             if is_namesake(message.key, current.key):
                 self.happen(ev.Gone(""))  # ours was deleted, and a new one made under its name
                 return
-        self.happen(ev.Absent() if message.source == messages.START_NEXT else ev.Doubt())
+        answered = message.source == messages.START_NEXT and current.update.state == ASKED
+        self.happen(ev.Absent() if answered else ev.Doubt())
 
     def answer(self, message: messages.Accepted | messages.Refused) -> None:
         """What the cloud said to an update."""

@@ -8,7 +8,10 @@ import datetime
 import json
 import re
 import socket
-from collections.abc import Iterator
+import ssl
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,7 @@ from tests.system.harness.skips import needs_root
 from tests.system.harness.sockets import relay, serving, talker
 
 DAY = datetime.timedelta(days=1)
+MAXIMUM_PACKET_SIZE = b"\x27"  # the property's number in MQTT 5
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +120,126 @@ def test_a_key_that_does_not_belong_to_the_certificate_ends_the_agent(
     assert (
         f'"key" {device.key}' in device_agent.log() and "the key must belong to the certificate" in device_agent.log()
     )
+
+
+# --- credentials that are replaced while the agent runs, on a broker of the test's own
+
+
+@pytest.fixture
+def own(target: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Mosquitto, Agent]]:
+    """A broker whose trust can be changed, and an agent that is connected to it."""
+    with Mosquitto() as broker:
+        thing = broker.make_thing("device", tmp_path / "own")
+        thing.configure(mqtt=QUICK_RECONNECT)
+        agent = Agent(target, thing).start()
+        agent.wait_log(ONLINE)
+        yield broker, agent
+        assert agent.stop() == 0
+        agent.finish()
+        request.node.add_report_section("teardown", "agent's log", agent.log()[-20_000:])
+
+
+def _trust(broker: Mosquitto, authority: Authority) -> None:
+    """From now on the broker takes the certificates of `authority` only; its own stays as it is."""
+    (broker.folder / "ca.pem").write_text(authority.pem)
+    broker.restart(keep_sessions=False)
+
+
+def _replace(agent: Agent, pair: tuple[str, str]) -> None:
+    agent.thing.cert.write_text(pair[0])
+    agent.thing.key.write_text(pair[1])
+
+
+def test_a_pair_that_was_replaced_before_the_old_one_was_revoked(own: tuple[Mosquitto, Agent]) -> None:
+    broker, agent = own
+    later, mark = Authority(), len(agent.log())
+    _replace(agent, later.client("device"))
+    _trust(broker, later)
+    agent.wait_log(ONLINE, after=mark)
+    assert f'"cert" {agent.thing.cert} and "key" {agent.thing.key} changed on disk: connecting' in agent.log()
+
+
+def test_a_pair_that_is_replaced_after_the_old_one_was_refused(own: tuple[Mosquitto, Agent]) -> None:
+    broker, agent = own
+    later, mark = Authority(), len(agent.log())
+    _trust(broker, later)
+    agent.wait_log(r"\[ERROR\] .*Trying again", after=mark)
+    _replace(agent, later.client("device"))
+    agent.wait_log(ONLINE, after=mark)
+
+
+def test_a_new_pair_that_is_refused_leaves_the_old_one_at_work(own: tuple[Mosquitto, Agent]) -> None:
+    broker, agent = own
+    mark = len(agent.log())
+    _replace(agent, Authority().client("device"))
+    broker.restart(keep_sessions=False)
+    agent.wait_log(ONLINE, after=mark)
+    assert agent.log().count("what worked before is tried by turns") == 1
+
+
+def test_a_new_key_that_can_not_be_used_is_named_and_the_old_pair_stays_at_work(own: tuple[Mosquitto, Agent]) -> None:
+    broker, agent = own
+    mark = len(agent.log())
+    agent.thing.key.write_text("no PEM")
+    for _ in range(2):
+        broker.restart(keep_sessions=False)
+        agent.wait_log(ONLINE, after=mark)
+        mark = len(agent.log())
+    lines = [line for line in agent.log().splitlines() if "can't be used" in line]
+    assert len(lines) == 1 and "[WARN]" in lines[0] and f'"key" {agent.thing.key} changed on disk' in lines[0]
+
+
+# --- TLS and packets
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
+def test_an_endpoint_that_speaks_only_an_old_tls_is_refused(
+    broker: Mosquitto, device: Thing, device_agent: Agent, version: ssl.TLSVersion
+) -> None:
+    met: list[tuple[str | None, bytes]] = []
+    with serving(_handshakes(broker, version, met)) as port:
+        device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
+        device_agent.start()
+        line = device_agent.wait_log(r"\[ERROR\] .*$")[0]
+        device_agent.finish()
+    assert "TLS failed" in line and "speaks TLS 1.2 or newer" in line
+    assert met == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_an_endpoint_that_speaks_one_of_the_two_that_aws_has_is_told_the_largest_packet(
+    broker: Mosquitto, device: Thing, device_agent: Agent, version: ssl.TLSVersion
+) -> None:
+    met: list[tuple[str | None, bytes]] = []
+    with serving(_handshakes(broker, version, met)) as port:
+        device.configure(endpoint=f"localhost:{port}", mqtt=QUICK_RECONNECT)
+        device_agent.start()
+        wait_until(lambda: bool(met), JOB_SECONDS, "a handshake")
+        device_agent.finish()
+    agreed, connect = met[0]
+    assert agreed == version.name.replace("_", ".")
+    at = connect.index(b"MQTT\x05")
+    assert MAXIMUM_PACKET_SIZE + (160 * 1024).to_bytes(4, "big") in connect[at:]
+
+
+def _handshakes(
+    broker: Mosquitto, version: ssl.TLSVersion, met: list[tuple[str | None, bytes]]
+) -> Callable[[socket.socket], None]:
+    """A server with the broker's certificate that speaks this version alone, and notes what was agreed on and the CONNECT."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")  # else OpenSSL itself would refuse the old ones
+    context.load_cert_chain(broker.folder / "server.pem", broker.folder / "server.key")
+    context.load_verify_locations(broker.folder / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+
+    def answer(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            met.append((tls.version(), tls.recv(4096)))
+
+    return answer
 
 
 @pytest.mark.refused

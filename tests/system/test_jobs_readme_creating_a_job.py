@@ -36,12 +36,13 @@ def test_when_the_feature_starts_it_asks_for_the_latest_pending_jobs(rig: Rig) -
 
 
 def test_a_new_job_is_received_through_the_topics_subscribed_to(rig: Rig) -> None:
-    """The running agent asks for nothing more: notify-next brings the job."""
+    """notify-next brings the news, and start-next the job."""
     rig.start_online()
     asked = rig.cloud.mark()
     job = rig.create(operation("true"))
     assert rig.result(job).status == "SUCCEEDED"
-    assert rig.publishes("", since=asked)[0].topic.endswith(f"/{job}/update")
+    question, claim = rig.publishes("", since=asked)[:2]
+    assert question.topic.endswith("/start-next") and claim.topic.endswith(f"/{job}/update")
 
 
 def test_operation_may_be_a_script_in_the_handler_directory(shared_rig: Rig) -> None:

@@ -21,16 +21,17 @@ from tests.system.harness.rig import JOB_SECONDS, QUICK_RECONNECT, Result, Rig
 
 
 def test_in_progress_is_accepted_before_the_handler_starts(rig: Rig) -> None:
-    """The claim's answer is held back: nothing may run meanwhile."""
+    """The claim's answer is held back: nothing may run meanwhile. That the cloud says IN_PROGRESS is start-next's doing."""
     rig.start_online()
     handler = Waiting(rig)
     rig.cloud.fault("late", f"*/{rig.thing.name}/jobs/*/update", seconds=1.0)
     job = rig.create(own_handler("wait.sh", includeStdOut=True))
     rig.wait_published(f"/{job}/update")
-    assert rig.cloud.describe(job, rig.thing)["status"] == "QUEUED"
+    assert rig.cloud.describe(job, rig.thing)["versionNumber"] == 2
     assert rig.agent.children() == [] and not handler.pid_file.exists()
     handler.pid()
-    assert rig.cloud.describe(job, rig.thing)["status"] == "IN_PROGRESS"
+    found = rig.cloud.describe(job, rig.thing)
+    assert (found["status"], found["versionNumber"]) == ("IN_PROGRESS", 3)
     handler.go_on()
     assert rig.result(job).stdout == "went on\n"
 
@@ -38,20 +39,20 @@ def test_in_progress_is_accepted_before_the_handler_starts(rig: Rig) -> None:
 def test_every_update_carries_version_execution_number_and_a_token_of_its_own(shared_rig: Rig) -> None:
     result = shared_rig.run(operation("true"))
     claim, report = (p.json() for p in shared_rig.publishes(f"/{result.job_id}/update"))
-    assert (claim["status"], claim["expectedVersion"], claim["executionNumber"]) == ("IN_PROGRESS", 1, 1)
-    assert (report["status"], report["expectedVersion"], report["executionNumber"]) == ("SUCCEEDED", 2, 1)
+    assert (claim["status"], claim["expectedVersion"], claim["executionNumber"]) == ("IN_PROGRESS", 2, 1)
+    assert (report["status"], report["expectedVersion"], report["executionNumber"]) == ("SUCCEEDED", 3, 1)
     assert claim["clientToken"] != report["clientToken"]
-    assert (result.version, result.number) == (3, 1)
+    assert (result.version, result.number) == (4, 1), "the first of the three changes is start-next's"
 
 
 def test_a_job_whose_claim_finds_it_cancelled_does_not_run(rig: Rig) -> None:
-    """Cancelled between the notification and the claim."""
+    """Cancelled between the answer to start-next and the claim."""
     rig.start_online()
     trace = rig.thing.folder / "ran"
     rig.cloud.fault("late", f"*/{rig.thing.name}/jobs/*/update", seconds=1.0)
     job = rig.create(operation("touch", str(trace)))
     rig.wait_published(f"/{job}/update")
-    rig.cloud.cancel_execution(job, rig.thing)
+    rig.cloud.cancel_execution(job, rig.thing, force=True)
     assert rig.run(operation("true")).status == "SUCCEEDED"
     assert rig.result(job).status == "CANCELED" and not trace.exists()
 
@@ -224,7 +225,7 @@ def test_late_copies_of_old_messages_start_nothing(rig: Rig) -> None:
     rig.cloud.fault("duplicate", f"*/{rig.thing.name}/jobs/notify-next", seconds=0.7)
     job = rig.create(own_handler("note.sh"))
     assert rig.result(job).status == "SUCCEEDED"
-    rig.agent.wait_log(rf"{job} #1 was dealt with: a late message")
+    rig.wait_published("/start-next", 3)  # at the start, for the job, and for the late copy
     assert rig.run(operation("true")).status == "SUCCEEDED"
     assert runs.read_text() == "run\n" and rig.reports(job) == ["IN_PROGRESS", "SUCCEEDED"]
 

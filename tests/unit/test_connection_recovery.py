@@ -286,6 +286,41 @@ def test_a_refused_subscription_is_tried_less_and_less_often(bench: ConnectionBe
     assert len(bench.logged("ERROR")) == 1, "said once, not with every attempt"
 
 
+# --- other credentials on disk
+
+
+def test_a_lost_connection_is_made_by_a_new_client_if_the_credentials_changed(
+    bench: ConnectionBench, tmp_path: Path
+) -> None:
+    bench.online()
+    (tmp_path / "cert").write_bytes(b"new")
+    bench.client.on_lost(LOST, None)
+    bench.client.on_stopped()
+    bench.loop.pass_time(1.0)
+    assert len(FakeClient.made) == 2
+    bench.online()
+    bench.client.on_lost(LOST, None)
+    assert bench.client.stops == 0, "awscrt reconnects by itself"
+
+
+def test_a_failed_attempt_looks_for_other_credentials_and_goes_back_to_those_that_worked(
+    bench: ConnectionBench, tmp_path: Path
+) -> None:
+    bench.online()
+    bench.client.on_lost(LOST, None)
+    bench.client.on_failed(LOST, None)
+    assert bench.client.stops == 0
+    (tmp_path / "cert").write_bytes(b"new")
+    for made in (2, 3, 4):
+        bench.client.on_failed(LOST, None)
+        bench.client.on_stopped()
+        bench.loop.pass_time(128.0)
+        assert len(FakeClient.made) == made
+    bench.online()
+    bench.client.on_failed(LOST, None)
+    assert bench.client.stops == 0, "these work: there are no others to try"
+
+
 # --- pauses
 
 

@@ -16,6 +16,11 @@ THING = "board-7"
 PREFIX = f"$aws/things/{THING}/jobs/"
 
 
+def execution(job: str, **more: object) -> dict[str, object]:
+    """As the cloud describes it."""
+    return {"jobId": job, "executionNumber": 1, "versionNumber": 1, "jobDocument": {"operation": "echo"}, **more}
+
+
 class Bench:
     """A feature whose timers fire by hand, and whose journal is empty."""
 
@@ -47,10 +52,9 @@ class Bench:
         self.host.loop.pass_time(seconds)
         return seconds
 
-    def offer(self, job: str = "run-foo") -> None:
+    def offer(self, job: str = "run-foo", **more: object) -> None:
         """An answer to the latest start-next."""
-        execution = {"jobId": job, "executionNumber": 1, "versionNumber": 1, "jobDocument": {"operation": "echo"}}
-        self.receive("start-next/accepted", {"clientToken": self.asks()[-1], "execution": execution})
+        self.receive("start-next/accepted", {"clientToken": self.asks()[-1], "execution": execution(job, **more)})
 
     def answer(self, outcome: str, **body: object) -> None:
         """An answer to the latest update."""
@@ -88,6 +92,8 @@ def test_an_offer_is_claimed_and_the_next_one_waits_for_its_end(bench: Bench) ->
     bench.receive("notify-next", {"execution": {"jobId": "second", "executionNumber": 1, "jobDocument": {}}})
     assert bench.published[-1][1] == claim
     bench.answer("rejected", code="InvalidStateTransition", message="m", executionState={"status": "CANCELED"})
+    assert len(bench.asks()) == 2, "at once"
+    bench.offer("second", jobDocument={})
     topic, report = bench.published[-1]
     assert (topic, report["status"]) == (f"{PREFIX}second/update", "REJECTED")
 
@@ -102,13 +108,68 @@ def test_an_answer_to_an_earlier_request_and_one_of_another_client_are_ignored(b
     assert bench.feature._current() is not None
 
 
+# --- what may be forged
+
+
+@pytest.mark.parametrize("token", [{}, {"clientToken": ""}, {"clientToken": 7}, {"clientToken": "another's"}])
+@pytest.mark.parametrize("topic", ["start-next/accepted", "start-next/rejected"])
+def test_an_answer_without_the_token_of_the_question_changes_nothing(
+    bench: Bench, topic: str, token: dict[str, object]
+) -> None:
+    """Neither a document under the pending job's name nor an empty queue that hides it."""
+    before, timer = list(bench.published), bench.armed("jobs-ask")
+    bench.receive(topic, {**token, "execution": execution("run-foo", jobDocument={"operation": "forged"})})
+    bench.receive(topic, token)
+    assert (bench.published, bench.armed("jobs-ask")) == (before, timer)
+    assert any("start-next" in line and "is ignored" in line for line in bench.lines)
+    bench.offer()
+    assert bench.published[-1][0] == f"{PREFIX}run-foo/update"
+
+
+def test_an_answer_counts_once(bench: Bench) -> None:
+    """Its token is on the wire for everybody to see, so it is worth nothing once the question is closed."""
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    before, timer = list(bench.published), bench.armed("jobs-ask")
+    bench.offer("forged")
+    bench.receive("start-next/rejected", {"clientToken": bench.asks()[-1], "code": "RequestThrottled"})
+    assert (bench.published, bench.armed("jobs-ask")) == (before, timer)
+
+
+def test_what_notify_next_names_is_asked_for_and_the_document_is_that_of_the_answer(bench: Bench) -> None:
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    bench.receive("notify-next", {"execution": execution("run-foo", jobDocument={})})
+    assert len(bench.asks()) == 2 and len(bench.published) == 2
+    bench.offer()
+    topic, claim = bench.published[-1]
+    assert (topic, claim["status"]) == (f"{PREFIX}run-foo/update", "IN_PROGRESS"), "the forged one would be REJECTED"
+
+
+def test_an_empty_notify_next_hides_no_pending_job(bench: Bench) -> None:
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    bench.receive("notify-next", {"execution": execution("run-foo")})
+    timer = bench.armed("jobs-ask")
+    bench.receive("notify-next", {"execution": {}})
+    assert bench.armed("jobs-ask") == timer
+    bench.offer()
+    assert bench.published[-1][0] == f"{PREFIX}run-foo/update"
+
+
+def test_a_job_that_is_queued_while_an_empty_answer_is_under_way_is_asked_for(bench: Bench) -> None:
+    bench.receive("notify-next", {"execution": execution("run-foo")})
+    assert len(bench.asks()) == 1, "one question at a time, however many hints there are"
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    assert len(bench.asks()) == 2
+    bench.receive("start-next/accepted", {"clientToken": bench.asks()[-1]})
+    assert len(bench.asks()) == 2
+
+
 def test_a_malformed_message_is_logged_and_the_next_job_begins(bench: Bench) -> None:
     for payload in (b"", b"{", b"[]", b"\xff", b'{"execution":7}', b'{"execution":{"jobId":"../x"}}'):
         for topic in ("start-next/accepted", "start-next/rejected", "notify-next", "x/update/accepted", "nonsense"):
             bench.feature.message(PREFIX + topic, payload)
     bench.feature.message("$aws/things/other/jobs/notify-next", b"{}")
     assert any("is ignored" in line for line in bench.lines)
-    bench.receive("notify-next", {"execution": {"jobId": "good", "jobDocument": {"operation": "echo"}}})
+    bench.offer("good")
     assert bench.published[-1][0] == f"{PREFIX}good/update"
 
 
@@ -155,8 +216,7 @@ def test_a_timer_that_each_update_starts_anew_is_no_deadline(
     bench: Bench, version: int, left: int, deadline: bool
 ) -> None:
     bench.config.jobs_step_timeout = 10
-    execution = {"jobId": "one", "versionNumber": version, "jobDocument": {"operation": "echo"}}
-    bench.receive("notify-next", {"execution": {**execution, "approximateSecondsBeforeTimedOut": left}})
+    bench.offer("one", versionNumber=version, approximateSecondsBeforeTimedOut=left)
     bench.answer("accepted")
     assert bench.published[-1][1]["stepTimeoutInMinutes"] == 10
     assert (bench.armed("jobs-job") is not None) == deadline

@@ -105,6 +105,7 @@ def package_bootstrap() -> Any:
 def package_tls(alpn: str | None) -> Any:
     options = io.TlsContextOptions.create_client_with_mtls(CERT, KEY)
     options.override_default_trust_store(CA)
+    options.min_tls_ver = io.TlsVersion.TLSv1_2
     options.alpn_list = [alpn] if alpn else None
     return io.ClientTlsContext(options)
 
@@ -120,7 +121,10 @@ def package_client() -> Any:
             socket_options=socket_options,
             tls_ctx=package_tls(None),
             connect_options=mqtt5.ConnectPacket(
-                client_id=THING, keep_alive_interval_sec=60, session_expiry_interval_sec=mqtt.SESSION_SECONDS
+                client_id=THING,
+                keep_alive_interval_sec=60,
+                session_expiry_interval_sec=mqtt.SESSION_SECONDS,
+                maximum_packet_size=mqtt.MAX_PACKET,
             ),
             session_behavior=mqtt5.ClientSessionBehaviorType.REJOIN_POST_SUCCESS,
             extended_validation_and_flow_control_options=mqtt5.ExtendedValidationAndFlowControlOptions.NONE,

@@ -89,6 +89,18 @@ def test_an_execution_whose_job_id_can_not_be_is_refused(job_id: object) -> None
         offer(jobId=job_id)
 
 
+@pytest.mark.parametrize("job_id", ["a", "x" * 64, "-", "_", "aA0-_"])
+def test_every_job_id_that_aws_can_issue_is_taken(job_id: str) -> None:
+    assert offer(jobId=job_id).job_id == job_id
+
+
+def test_a_payload_larger_than_any_of_aws_is_not_even_parsed() -> None:
+    with pytest.raises(MessageError, match="131073 bytes; AWS IoT sends at most 131072"):
+        decode(THING, f"{PREFIX}notify-next", b"[" * (128 * 1024 + 1))
+    with pytest.raises(MessageError, match="not JSON"):
+        decode(THING, f"{PREFIX}notify-next", b"[" * (128 * 1024))
+
+
 def test_versions_beyond_64_bits_minus_one_can_still_be_counted_up() -> None:
     """The next version must be a number that JSON writers take."""
     made = offer(versionNumber=2**64 - 1, executionNumber=2**64 - 1)
@@ -138,6 +150,8 @@ def test_a_refusal_without_a_usable_state_says_unknown(state: object) -> None:
         "run-foo/update/other",
         "/update/accepted",
         "x" * 65 + "/update/accepted",
+        "a b/update/accepted",
+        "\u00e9/update/rejected",
     ],
 )
 def test_a_topic_nobody_subscribed_to_is_refused(topic: str) -> None:

@@ -97,7 +97,7 @@ class Redelivered:
 
 
 class Absent:
-    """start-next named another execution, or none."""
+    """The answer to `AskNext` named another execution, or none."""
 
     __slots__ = ()
 

@@ -30,6 +30,7 @@ STALE_CODE = "VersionMismatch"
 TERMINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED")
 
 _MAX_JOB_ID = 64
+_MAX_PAYLOAD = 128 * 1024  # AWS IoT's own limit
 _LARGEST = 1 << 53  # of a version or number: beyond any real one, and still exact after counting up, in any JSON
 
 
@@ -176,6 +177,8 @@ def decode(thing: str, topic: str, payload: bytes) -> Offer | Nothing | Accepted
     start = prefix(thing)
     if not topic.startswith(start):
         raise MessageError(f"topic {topic!r} is not one of this thing's jobs topics")
+    if len(payload) > _MAX_PAYLOAD:  # of a broker that ignores what CONNECT says; parsed, it would cost many times that
+        raise MessageError(f"payload of {len(payload)} bytes; AWS IoT sends at most {_MAX_PAYLOAD}")
     parts = topic[len(start) :].split("/")
     message = _load(payload)
     token = _string(message, "clientToken")
@@ -183,7 +186,7 @@ def decode(thing: str, topic: str, payload: bytes) -> Offer | Nothing | Accepted
         return _offer(parts[0], token, message)
     if parts == [START_NEXT, "rejected"]:
         return _refused("", token, message)
-    if len(parts) == 3 and parts[1] == "update" and 0 < len(parts[0]) <= _MAX_JOB_ID:
+    if len(parts) == 3 and parts[1] == "update" and _is_job_id(parts[0]):
         if parts[2] == "accepted":
             return Accepted(parts[0], token)
         if parts[2] == "rejected":
@@ -208,7 +211,7 @@ def _offer(source: str, token: str, message: dict[str, object]) -> Offer | Nothi
     if not isinstance(execution, dict):
         raise MessageError('"execution" is not an object')
     job_id = _string(execution, "jobId")
-    if not job_id or len(job_id) > _MAX_JOB_ID or not all(c.isascii() and (c.isalnum() or c in "_-") for c in job_id):
+    if not _is_job_id(job_id):
         raise MessageError(f'"jobId" must be 1 to {_MAX_JOB_ID} of letters, digits, "_" and "-", found {job_id[:80]!r}')
     queued_at = execution.get("queuedAt")
     left = execution.get("approximateSecondsBeforeTimedOut")
@@ -224,6 +227,10 @@ def _offer(source: str, token: str, message: dict[str, object]) -> Offer | Nothi
         int(left) if _is_number(left) else None,
         _strings(execution.get("statusDetails")),
     )
+
+
+def _is_job_id(text: str) -> bool:
+    return 0 < len(text) <= _MAX_JOB_ID and all(c.isascii() and (c.isalnum() or c in "_-") for c in text)
 
 
 def _document(value: object) -> object:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenarios whose timing is exact: each takes a row of the transition tables that others seldom take.
 
-A message takes 0.05 s, so a job of second 1.0 is offered at 1.05 and claimed at 1.10, and its first step runs from 1.15
-on. What it shows of its progress after 30 s sets out at 31.15 and is answered at 31.25; where another client has
+A message takes 0.05 s, so a job of second 0.9 is notified at 0.95, asked for, offered at 1.05 and claimed at 1.10, and
+its first step runs from 1.15 on. What it shows of its progress after 30 s sets out at 31.15 and is answered at 31.25; where another client has
 updated the execution meanwhile, start-next is asked at 31.30 whose it is, and the answer is there at 31.35.
 """
 
@@ -12,15 +12,15 @@ from __future__ import annotations
 from localcloud.jobs_model import Job
 from tests.sim.simulator import happenings
 from tests.sim.simulator.board import Behaviour
-from tests.sim.simulator.network import DOWN, LATE, LOSE, REFUSE, THROTTLE, UP, Rule
+from tests.sim.simulator.network import DOWN, LATE, LOSE, REFUSE, THROTTLE, TWICE, UP, Rule
 from tests.sim.simulator.scenario import Scenario, operation, steps
 
 GOOD, BAD = "SUCCEEDED", "FAILED"
 LONG = Behaviour(70.0)
 STUBBORN = Behaviour(60.0, stubborn=True)
-ONE = [(1.0, Job("one", operation()))]
+ONE = [(0.9, Job("one", operation()))]
 AT_THE_FIRST_QUESTION = [(0.24, Job("one", operation()))]  # start-next, asked at 0.2, names it as notify-next does
-LIMITED = [(1.0, Job("one", steps("first", timeouts={"first": 30})))]
+LIMITED = [(0.9, Job("one", steps("first", timeouts={"first": 30})))]
 PROGRESS_THROTTLED = (Rule(UP, "claim", 2, THROTTLE),)
 
 
@@ -64,6 +64,9 @@ CROSSINGS = (
         happenings=[(20, happenings.down), (50, happenings.up)],
     ),
     Scenario("first-question-answered-late", ONE, [GOOD], rules=(Rule(DOWN, "no-offer", 1, LATE),)),
+    Scenario(
+        "notified-twice-of-what-is-claimed", AT_THE_FIRST_QUESTION, [GOOD], rules=(Rule(DOWN, "notify-next", 1, TWICE),)
+    ),
     Scenario("first-offer-late", AT_THE_FIRST_QUESTION, [GOOD], rules=(Rule(DOWN, "offer", 1, LATE),)),
     Scenario(
         "notified-late-of-what-runs",
@@ -119,10 +122,10 @@ PAUSES = (
         rules=(Rule(DOWN, "no-offer", 1, LATE), Rule(UP, "claim", 1, THROTTLE)),
     ),
     Scenario(
-        "offered-again-in-a-pause",
+        "notified-in-a-pause",
         AT_THE_FIRST_QUESTION,
         [GOOD],
-        rules=(Rule(DOWN, "offer", 1, LATE), Rule(UP, "claim", 1, THROTTLE), Rule(UP, "claim", 2, THROTTLE)),
+        rules=(Rule(DOWN, "notify-next", 1, LATE), Rule(UP, "claim", 1, THROTTLE), Rule(UP, "claim", 2, THROTTLE)),
     ),
 )
 

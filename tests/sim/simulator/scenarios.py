@@ -15,11 +15,11 @@ LONG = Behaviour(70.0)
 
 
 def _one(document: object, **more: float) -> list[tuple[float, Job]]:
-    return [(1.0, Job("one", document, timeout=more.get("timeout", 0.0), lag=more.get("lag", 0.0)))]
+    return [(0.9, Job("one", document, timeout=more.get("timeout", 0.0), lag=more.get("lag", 0.0)))]
 
 
 THREE = steps("first", "second", final="last")
-TWO = [(1.0, Job("one", operation())), (2.0, Job("two", operation("other")))]
+TWO = [(0.9, Job("one", operation())), (2.0, Job("two", operation("other")))]
 FAIL = {"jobs_on_interrupted": "fail"}
 CUTS = {"second": [Behaviour(30.0, deed=CUT)]}
 REBOOT_STEPS = steps("first", "reboot", "last")
