@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from dc.lock import CPP_NAME, Locked, acquire
+from localcloud.waiting import wait_until
 from tests.fakes.clock import KeptLog
 from tests.system.harness.skips import needs_root
+
+SECONDS = 10.0
 
 NOBODY = 65534
 HOLD = "import sys; from dc.lock import acquire; from dc.log import Log; acquire(*sys.argv[1:4], Log()); print('held', flush=True); input()"
@@ -136,6 +139,8 @@ def test_nor_does_what_is_in_the_way_of_the_cpp_clients_file(folders: Folders, p
 def cpp_client() -> Iterator[subprocess.Popen[bytes]]:
     """A process that looks like the C++ client."""
     with subprocess.Popen(["aws-iot-device-client", "300"], executable="/bin/sleep") as process:
+        words = Path(f"/proc/{process.pid}/cmdline")  # filled in a moment after the exec that Popen awaits
+        wait_until(lambda: b"aws-iot" in words.read_bytes(), SECONDS, "the process's words")
         yield process
         process.kill()
 
