@@ -34,6 +34,7 @@ DAEMON_MODULES = {
     "dc.config.rules",
     "dc.features",
     "dc.jsonlib",
+    "dc.mask",
     "dc.stdio",
     "orjson",
     "orjson.orjson",
