@@ -89,6 +89,7 @@ def test_the_environment_of_a_handler_is_small_and_documented(rig: Rig) -> None:
         "AWS_IOT_JOB_EXECUTION_NUMBER": "1",
         "AWS_IOT_JOB_ATTEMPT": "1",
         "AWS_IOT_JOB_STEP_NAME": "look around",
+        "AWS_IOT_JOB_SCHEMA": "steps",
         "AWS_IOT_JOB_REBOOTED": "false",
         "AWS_IOT_JOB_HANDLER_DIR": folder,
         "AWS_IOT_JOB_STATE_DIR": str(rig.thing.state),
