@@ -48,8 +48,11 @@ def acquire(state_dir: str, cpp_dir: str, thing: str, log: Log) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Locked(f'An agent for thing "{thing}" runs already: process {_number(fd)} holds {path}') from None
-        os.ftruncate(fd, 0)
-        os.write(fd, b"%d\n" % os.getpid())  # the descriptor stays open on purpose
+        try:  # the descriptor stays open on purpose
+            os.ftruncate(fd, 0)
+            os.write(fd, b"%d\n" % os.getpid())
+        except OSError:  # a full disk: the lock holds, and the number is for people
+            pass
     _heed_cpp_client(os.path.join(cpp_dir, CPP_NAME), thing, log)
 
 
@@ -87,8 +90,10 @@ def _heed_cpp_client(path: str, thing: str, log: Log) -> None:
         return
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o644)
-        os.write(fd, f"{thing}\n{os.getpid()}\n".encode())
-        os.close(fd)
+        try:
+            os.write(fd, f"{thing}\n{os.getpid()}\n".encode())
+        finally:
+            os.close(fd)
     except OSError as error:
         log.debug(PART, f"the C++ client is not kept from starting, since {path} can't be made: {error.strerror}")
 
