@@ -62,6 +62,7 @@ def _run(config: Config, problems: Problems, configure: Callable[[Problems], Con
     from dc import signals
 
     signals.settle()  # before the slow imports
+    os.umask(0o022)  # an init script may leave 000: the folders on the way to logs and state would be everybody's
     from dc.client import run
     from dc.config.prepare import make_folders
 

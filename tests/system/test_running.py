@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,35 @@ def test_a_handler_sees_descriptors_0_1_and_2_only(shared_rig: Rig) -> None:
     assert result.stdout.split() == ["0", "1", "2", "3"]
     result = shared_rig.run_script("readlink /proc/$$/fd/0; readlink /proc/$$/fd/3 || echo none", includeStdOut=True)
     assert result.stdout == "/dev/null\nnone\n"
+
+
+@needs_root
+def test_a_handler_has_a_session_of_its_own_and_none_of_the_agents_standing(rig: Rig) -> None:
+    """An agent that is preferred and protected, with an init script's umask; it keeps what it has."""
+    begin = ("/bin/sh", "-c", 'umask 000; echo -500 > /proc/self/oom_score_adj; exec nice -n -5 "$@"', "sh")
+    # Where root may not protect a process (a container without CAP_SYS_RESOURCE), there is nothing to lose.
+    protected = subprocess.check_output(
+        [*begin, "cat", "/proc/self/oom_score_adj"], stderr=subprocess.DEVNULL, text=True
+    )
+    rig.start(prefix=begin)
+    script = "umask; nice; cat /proc/$$/oom_score_adj; cut -d' ' -f6 /proc/$$/stat; echo $$"
+    for _ in range(2):
+        umask, nice, score, session, pid = rig.run_script(script, includeStdOut=True).stdout.split()
+        assert (umask, nice, score) == ("0022", "0", "0")
+        assert session == pid
+    assert Path(f"/proc/{rig.agent.pid}/oom_score_adj").read_text() == protected
+    assert os.getpriority(os.PRIO_PROCESS, rig.agent.pid) == -5
+
+
+@needs_root
+def test_the_folders_that_the_agent_makes_are_nobody_elses_whatever_its_umask(rig: Rig, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    rig.start(
+        *("--log-type", "FILE", "--log-file", str(made / "log" / "agent.log")),
+        prefix=("/bin/sh", "-c", 'umask 000; exec "$@"', "sh"),
+    )
+    rig.run_script("true")
+    assert [folder.stat().st_mode & 0o022 for folder in (made, made / "log")] == [0, 0]
 
 
 def test_stdin_is_at_its_end(shared_rig: Rig) -> None:

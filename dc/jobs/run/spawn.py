@@ -4,7 +4,7 @@
 
 posix_spawn is vfork-like, so its cost does not depend on the agent's memory, and no Python runs in the child. The
 child gets /dev/null as stdin, two pipes, no other descriptor (but the one for its progress, where the job document
-asks for it), its own process group, default signal dispositions and an empty signal mask.
+asks for it), its own session and process group, default signal dispositions and an empty signal mask.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SLACK = 64  # descriptors that awscrt may open between the look at /proc/self/fd and the spawn
 _NO_PROC_LIMIT = 256
+_OOM = "/proc/self/oom_score_adj"
 
 _SPAWN_HINTS = {
     errno.ENOENT: "not found, or its interpreter (the #! line) is missing",
@@ -99,15 +100,87 @@ def _spawn(command: Command, stdin: int, stdout: int, stderr: int, progress: int
         actions.append((os.POSIX_SPAWN_DUP2, progress, PROGRESS_FD))
         first_closed = PROGRESS_FD + 1
     actions.extend((os.POSIX_SPAWN_CLOSE, fd) for fd in range(first_closed, _open_descriptors_end()))
-    return os.posix_spawn(
-        _bytes(command.program),
-        [_bytes(word) for word in command.argv],
-        {_bytes(name): _bytes(value) for name, value in command.env.items()},
-        file_actions=actions,
-        setpgroup=0,
-        setsigmask=(),
-        setsigdef=CATCHABLE,
-    )
+    argv = [_bytes(word) for word in command.argv]
+    env = {_bytes(name): _bytes(value) for name, value in command.env.items()}
+    standing = _Standing()
+    standing.take()
+    try:
+        return os.posix_spawn(
+            _bytes(command.program),
+            argv,
+            env,
+            file_actions=actions,
+            setsid=True,  # or what runs as another user could type into the terminal of whoever started the agent
+            setsigmask=(),
+            setsigdef=CATCHABLE,
+        )
+    finally:
+        standing.give_back()
+
+
+class _Standing:
+    """Between `take` and `give_back` a child starts with niceness 0 and without the agent's protection from the
+    out-of-memory killer.
+
+    It inherits both from the thread that forks it, so that no step can fork before they are right. An agent that was
+    given neither, which is nearly every one, pays two short system calls.
+    """
+
+    __slots__ = ("_nice", "_oom")
+
+    def __init__(self) -> None:
+        self._nice = 0
+        self._oom = b""
+
+    def take(self) -> None:
+        """What can't be changed stays: the kernel asks for a privilege to lower a niceness."""
+        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
+        if self._nice:
+            _renice(0)
+        found = _oom_score()
+        self._oom = found if found.startswith(b"-") else b""
+        if self._oom:
+            _set_oom_score(b"0")
+
+    def give_back(self) -> None:
+        """What the agent had."""
+        if self._nice:
+            _renice(self._nice)
+        if self._oom:
+            _set_oom_score(self._oom)
+
+
+def _renice(nice: int) -> None:
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except OSError:
+        pass
+
+
+def _oom_score() -> bytes:
+    try:
+        fd = os.open(_OOM, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # a board without /proc
+        return b""
+    try:
+        return os.read(fd, 16).strip()
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+def _set_oom_score(score: bytes) -> None:
+    try:
+        fd = os.open(_OOM, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(fd, score)
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
 
 
 def _bytes(text: str) -> bytes:
