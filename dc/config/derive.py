@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the settings as given to the attributes of Config: the only place that replaces a value by another.
 
-Paths are written out in full, the endpoint is split, and what can't be used falls back as in the C++ client: logs to
-stdout, a missing root CA to the system's store. Looks at files, changes none.
+Paths are written out in full, the endpoint is split, and a log that can't be written goes to stdout, as in the C++
+client. Looks at files, changes none.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ def attributes(sources: Given) -> dict[str, object]:
         if setting.attr and setting.kind == PATH:
             needed = setting.feature != "jobs" or found["jobs_enabled"]
             found[setting.attr] = _in_full(setting, str(found[setting.attr]), sources) if needed else ""
-    found["root_ca"] = _root_ca(str(found["root_ca"]), problems)
     if found["log_type"] == "file" and not _log_file(str(found["log_file"]), "logging to stdout instead", problems):
         found["log_type"] = "stdout"
     if found["sdk_log_enabled"]:
@@ -92,13 +91,6 @@ def _in_full(setting: Setting, text: str, sources: Given) -> str:
     origin, _, source = sources.origins[setting.name].partition(" ")
     place = source if origin in ("flag", "env") else f"{source or origin}: {setting.name}"
     return sources.problems.attempt(expand, text, sources.environ, sources.uid, place) or ""
-
-
-def _root_ca(path: str, problems: Problems) -> str:
-    if path and not os.path.lexists(path):
-        problems.warn(f"root CA {path}: no such file; the system's CA store is used instead")
-        return ""
-    return path
 
 
 def _log_file(path: str, otherwise: str, problems: Problems) -> bool:
