@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.handler_folder import Device, operation
 
 OTHER = 65534
+NO_MEMBER = 54321
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 LOOSE = [0o600, 0o711, 0o750, 0o755, 0o770, 0o777, 0o500, 0o4700, 0o2700, 0o1700, 0o000]
 
@@ -103,10 +104,37 @@ def test_a_handler_directory_that_is_a_file_is_refused(device: Device) -> None:
 
 def test_a_folder_above_that_others_can_write_to_is_refused_with_the_mend(device: Device) -> None:
     device.put(device.jobs, "h.sh")
-    for mode in (0o777, 0o770, 0o702):
+    for mode in (0o777, 0o772, 0o702):
         device.jobs.parent.chmod(mode)
         assert f"{device.jobs.parent} has mode {mode:o} and owner {os.geteuid()}; run: chmod go-w" in reason(device)
     device.jobs.parent.chmod(0o1777)  # as /tmp: others can't rename what is not theirs
+    assert accepted(device)
+
+
+@ROOT_ONLY
+def test_a_folder_above_that_a_group_can_write_to_is_refused_unless_nobody_else_is_in_it(device: Device) -> None:
+    """Debian's staff has no member, and may write to /usr/local."""
+    device.put(device.jobs, "h.sh")
+    device.jobs.parent.chmod(0o775)
+    for group, good in ((OTHER, False), (0, True), (NO_MEMBER, True)):
+        os.chown(device.jobs.parent, 0, group)
+        assert accepted(device) if good else "has mode 775" in reason(device)
+
+
+@ROOT_ONLY
+def test_a_link_on_the_way_that_another_user_could_turn_is_refused(device: Device, tmp_path: Path) -> None:
+    """However it is reached: by its own name, by another link, in a sticky folder."""
+    device.put(device.jobs, "h.sh")
+    sticky = tmp_path / "sticky"
+    sticky.mkdir()
+    sticky.chmod(0o1777)
+    (sticky / "theirs").symlink_to(device.jobs.parent)
+    os.lchown(sticky / "theirs", OTHER, OTHER)
+    (tmp_path / "ours").symlink_to("sticky/theirs/jobs")
+    for way in (sticky / "theirs" / "jobs", tmp_path / "ours"):
+        device.jobs = way
+        assert f"{sticky / 'theirs'} has mode 777 and owner {OTHER}" in reason(device)
+    os.lchown(sticky / "theirs", 0, 0)
     assert accepted(device)
 
 
@@ -160,3 +188,56 @@ def test_a_loose_handler_is_refused_however_the_document_spells_the_handler_dire
     assert "permissions should be 700" in device.reason(actions[spelling])
     (device.jobs / "h.sh").chmod(0o700)
     assert device.command(actions[spelling]).program == str(device.jobs / "h.sh")
+
+
+def searched(device: Device, *folders: Path | str) -> list[str]:
+    """Those of the folders that are in a handler's PATH."""
+    device.environ["PATH"] = ":".join(map(str, folders))
+    path = device.handlers().search_path.split(":")
+    return [str(folder) for folder in folders if str(folder) in path]
+
+
+def test_only_full_paths_are_searched_and_handed_on(device: Device) -> None:
+    assert searched(device, "", ".", "bin", "./bin", "../bin", "~/bin", device.bin, "") == [str(device.bin)]
+    assert len(device.handlers().left_out) == 7
+    assert '"bin": no absolute path; fix: write it in full' in device.handlers().left_out
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
+def test_a_folder_that_others_can_put_programs_into_is_neither_searched_nor_handed_on(
+    device: Device, mode: int
+) -> None:
+    device.bin.chmod(mode)
+    assert searched(device, device.bin, "/usr/bin") == ["/usr/bin"]
+    (why,) = device.handlers().left_out
+    assert why == (
+        f"{device.bin}: {device.bin} has mode {mode:o} and owner {os.geteuid()}; run: chmod go-w {device.bin}, and let root "
+        f"or uid {os.geteuid()} own it"
+    )
+    device.bin.chmod(0o755)
+    assert searched(device, device.bin) == [str(device.bin)]
+
+
+@ROOT_ONLY
+def test_another_users_folder_is_not_searched_nor_one_below_it_nor_one_by_his_link(device: Device) -> None:
+    below = device.bin / "below"
+    below.mkdir()
+    link = device.root / "link"
+    link.symlink_to("/usr/bin")
+    os.lchown(link, OTHER, OTHER)
+    assert searched(device, device.bin, below, link) == [str(device.bin), str(below)]
+    os.chown(device.bin, OTHER, OTHER)
+    assert searched(device, device.bin, below, link) == []
+
+
+def test_the_folder_above_the_handler_directory_is_searched_by_the_same_rule(device: Device) -> None:
+    above = str(device.jobs.parent)
+    assert above in device.handlers().search_path.split(":")
+    device.jobs.parent.chmod(0o777)
+    assert above not in device.handlers().search_path.split(":")
+
+
+def test_a_folder_that_is_not_there_yet_may_be_named_and_links_that_go_round_may_not(device: Device) -> None:
+    (device.root / "round").symlink_to("round")
+    missing = device.root / "later" / "bin"
+    assert searched(device, missing, device.root / "round" / "x") == [str(missing)]

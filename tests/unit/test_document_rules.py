@@ -54,6 +54,9 @@ RULES: list[tuple[object, str, str]] = [
     ({"operation": "e\0"}, "$.operation", "holds a NUL character, which no program argument can carry"),
     (operation(path=1.5), "$.path", "must be a string, found the number 1.5"),
     (operation(path="/\0"), "$.path", "holds a NUL character, which no program argument can carry"),
+    (operation(path="handlers"), "$.path", 'must be "default" or begin with "/", found "handlers"'),
+    (operation(path="./default"), "$.path", 'must be "default" or begin with "/", found "./default"'),
+    (operation(operation="./x"), "$.operation", 'must be a name without "/" or begin with "/", found "./x"'),
     (operation(args="x"), "$.args", 'must be a list of strings, found "x"'),
     (operation(args={}), "$.args", "must be a list of strings, found an object"),
     (operation(args=["x", {}]), "$.args[1]", "must be a string, found an object"),
@@ -95,6 +98,11 @@ RULES: list[tuple[object, str, str]] = [
     (action(type="runScript"), f"{A}.type", 'must be "runHandler" or "runCommand", found "runScript"'),
     (action(input=None), f"{A}.input", "must be an object, found nothing"),
     (action(input={}), f"{A}.input.command", "must be a non-empty string, found nothing"),
+    (
+        action(input={"command": "bin/x,y"}),
+        f"{A}.input.command",
+        'must be a name without "/" or begin with "/", found "bin/x"',
+    ),
     (action(input={"command": " ,, "}), f"{A}.input.command", "holds no command, only commas and blanks"),
     (
         action(input={"command": "echo a,b"}),

@@ -60,14 +60,14 @@ def parse(document: object) -> Document:
 
 def _operation_schema(document: dict[str, object], user: str, place: str, notes: list[str]) -> Document:
     operation = text(document, "operation", "$", required=True)
-    path = text(document, "path", "$")
+    path = _folder(document, "$")
     allowed = count(document, "allowStdErr", "$")
     arguments = words(document, "args", "$", notes)
     progress = extra_flag(document, "progress", "$", notes)
     timeout = extra_seconds(document, "timeout", "$", notes)
     include_std_out = flag(document, "includeStdOut", "$")
+    _program(operation, path, "$.operation")
     if path == DEFAULT_PATH:
-        _bare_name(operation, "$.operation")
         if user:
             raise DocumentError(
                 place,
@@ -119,15 +119,15 @@ def _step(step: object, place: str, users: Users | None, notes: list[str]) -> Ac
     name = text(action, "name", path, required=True)
     kind = text(action, "type", path, required=True)
     given = an_object(action, "input", path)
-    directory = text(given, "path", where)
+    directory = ""
     if kind == RUN_HANDLER:
+        directory = _folder(given, where)
         handler = text(given, "handler", where, required=True)
-        if directory == DEFAULT_PATH:
-            _bare_name(handler, f"{where}.handler")
+        _program(handler, directory, f"{where}.handler")
         argv = (handler, *words(given, "args", where, notes))
     elif kind == RUN_COMMAND:
         argv = split_command(text(given, "command", where, required=True), f"{where}.command")
-        directory = ""
+        _program(argv[0], directory, f"{where}.command")
     else:
         raise DocumentError(f"{path}.type", f'must be "{RUN_HANDLER}" or "{RUN_COMMAND}", found "{kind[:64]}"')
     return Action(
@@ -179,9 +179,20 @@ def split_command(command: str, path: str = "$.command") -> tuple[str, ...]:
     return words
 
 
-def _bare_name(name: str, path: str) -> None:
-    if "/" in name or name in (".", ".."):
-        raise DocumentError(path, f'with path "default" must be a file name without "/", found "{name[:64]}"')
+def _folder(parent: dict[str, object], place: str) -> str:
+    """`path`: "default", "" or the whole way: the agent's working folder is nothing that a document could know."""
+    path = text(parent, "path", place)
+    if path not in ("", DEFAULT_PATH) and not path.startswith("/"):
+        raise DocumentError(f"{place}.path", f'must be "{DEFAULT_PATH}" or begin with "/", found "{path[:64]}"')
+    return path
+
+
+def _program(name: str, path: str, place: str) -> None:
+    """The same for what is run; in the handler directory it is a bare name."""
+    if path == DEFAULT_PATH and ("/" in name or name in (".", "..")):
+        raise DocumentError(place, f'with path "{DEFAULT_PATH}" must be a file name without "/", found "{name[:64]}"')
+    if not path and "/" in name and not name.startswith("/"):
+        raise DocumentError(place, f'must be a name without "/" or begin with "/", found "{name[:64]}"')
 
 
 # --- runAsUser, wherever it is named

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dc.jobs.core.document import Action
 
+_MAX_LINKS = 40  # as many as the kernel follows
 FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INHERITED = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")  # in both cases
@@ -47,10 +48,21 @@ class Handlers:
         self._passes_user = passes_user
         self.directory = os.path.abspath(directory)
         self._environ = environ
-        given = environ.get("PATH") or FALLBACK_PATH
+        given = (environ.get("PATH") or FALLBACK_PATH).split(":")
         # An ordinary user's PATH often lacks the folders of `service` or `reboot`, which handlers call through sudo.
-        system = [folder for folder in ("/usr/local/sbin", "/usr/sbin", "/sbin") if folder not in given.split(":")]
-        self.search_path = ":".join([given, os.path.dirname(self.directory), self.directory, *system])
+        system = [folder for folder in ("/usr/local/sbin", "/usr/sbin", "/sbin") if folder not in given]
+        self.left_out: list[str] = []  # why what folder is not searched
+        search = [folder for folder in (*given, os.path.dirname(self.directory)) if self._is_searched(folder)]
+        self.search_path = ":".join([*search, self.directory, *system])
+
+    def _is_searched(self, folder: str) -> bool:
+        if not folder.startswith("/"):  # POSIX reads an empty entry as the working directory
+            self.left_out.append(f'"{folder}": no absolute path; fix: write it in full')
+            return False
+        found = _replaceable(folder)
+        if found:
+            self.left_out.append(f"{folder}: {found}")
+        return not found
 
     def command(self, action: Action, job: Mapping[str, str]) -> Command:
         """`job`: the AWS_IOT_... variables of this step. Raises `HandlerError`."""
@@ -109,8 +121,6 @@ class Handlers:
             return self._named(name, os.path.dirname(name))
         refused = ""
         for folder in self.search_path.split(":"):
-            if not folder:
-                continue  # POSIX reads an empty entry as the working directory: never search that
             program = os.path.join(folder, name)
             if folder == self.directory and os.path.lexists(program):
                 return self._own_handler(name)
@@ -155,21 +165,68 @@ def _check_mode(what: str, path: str, found: os.stat_result) -> None:
 
 def _check_directory(directory: str) -> None:
     try:
-        real = os.path.realpath(directory, strict=True)
-        found = os.stat(real)
+        found = os.stat(directory)
     except OSError as error:
         raise HandlerError(f"Handler directory {directory}: {error.strerror}; make it, with mode 700") from None
     if not stat.S_ISDIR(found.st_mode):
         raise HandlerError(f"Handler directory {directory} is not a directory")
     _check_mode("job handler directory", directory, found)
-    for path in (real, os.path.abspath(directory)):
-        while path != "/":
-            path = os.path.dirname(path)
-            above = os.lstat(path)
-            loose = above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX
-            if not stat.S_ISLNK(above.st_mode) and (loose or above.st_uid not in (0, os.geteuid())):
-                raise HandlerError(
-                    f"Others than the agent's user can replace the handler directory {directory}: {path} has mode "
-                    f"{stat.S_IMODE(above.st_mode):o} and owner {above.st_uid}; run: chmod go-w {path}, and let root or "
-                    f"uid {os.geteuid()} own it"
-                )
+    if why := _replaceable(directory):
+        raise HandlerError(f"Others than the agent's user can replace the handler directory {directory}: {why}")
+
+
+def _replaceable(folder: str) -> str:
+    """How others than root and the agent's user could put something else at this place, and what mends it; "" if they
+    can't. Every folder and link on the way counts, so that what was found here can't be another thing a moment later.
+    """
+    way = folder.split("/")[::-1]
+    at, links = "/", 0
+    while way:
+        part = way.pop()
+        at = os.path.dirname(at) if part == ".." else at if part in ("", ".") else os.path.join(at, part)
+        try:
+            found = os.lstat(at)
+        except OSError:
+            return ""  # what is not there is judged by what is above it
+        if why := _loose(at, found, last=not way):
+            return why
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > _MAX_LINKS:
+                return f"{at} is one of more than {_MAX_LINKS} links; name the folder itself"
+            target = os.readlink(at)
+            way.extend(target.split("/")[::-1])
+            at = "/" if target.startswith("/") else os.path.dirname(at)
+    return ""
+
+
+def _loose(path: str, found: os.stat_result, last: bool) -> str:
+    written = found.st_mode & 0o022
+    if stat.S_ISLNK(found.st_mode) or (found.st_mode & stat.S_ISVTX and not last):
+        written = 0  # on the way, as in /tmp, each may only replace what is his own
+    if written == 0o020 and _is_nobodys_group(found.st_gid):
+        written = 0
+    if not written and found.st_uid in (0, os.geteuid()):
+        return ""
+    return (
+        f"{path} has mode {stat.S_IMODE(found.st_mode):o} and owner {found.st_uid}; run: chmod go-w {path}, and let root or "
+        f"uid {os.geteuid()} own it"
+    )
+
+
+def _is_nobodys_group(gid: int) -> bool:
+    """Whether root and the agent's user at most are in it, as in Debian's staff, which may write to /usr/local."""
+    trusted = {"root"}
+    try:
+        with open("/etc/passwd", encoding="utf-8", errors="replace") as file:
+            users = [line.split(":") for line in file if line.count(":") > 3]
+        with open("/etc/group", encoding="utf-8", errors="replace") as file:
+            groups = [line.strip().split(":") for line in file if line.count(":") > 2]
+    except OSError:
+        return False
+    trusted.update(words[0] for words in users if words[2] == str(os.geteuid()))
+    members = {words[0] for words in users if words[3] == str(gid)}
+    for words in groups:
+        if words[2] == str(gid):
+            members.update(name for name in words[3].split(",") if name)
+    return members <= trusted

@@ -63,6 +63,8 @@ class Runner:
         try:
             if self._handlers is None:
                 self._handlers = Handlers(self._directory, self._environ, *self._calling)
+                for why in self._handlers.left_out:
+                    self._log.warn(PART, f"not searched for programs, and not in a handler's PATH: {why}")
             command = self._handlers.command(action, job)
         except (HandlerError, ValueError, OSError) as error:  # ValueError: a name that this locale can't write
             self._fail(str(error))
