@@ -170,6 +170,7 @@ split_packages() {
 # --- services -------------------------------------------------------------------------------------------------------
 
 init_d=${JOB_HANDLER_INIT_D:-/etc/init.d}
+service_folders=${JOB_HANDLER_SERVICE_FOLDERS:-/run/service /etc/service /service /var/service}
 
 # services_of ARG...: as words_of, for names that become part of a path.
 services_of() {
@@ -179,21 +180,61 @@ services_of() {
     esac
 }
 
-# find_service_manager: leaves its name in $manager.
+# find_service_manager: leaves its name in $manager; a service that runit or s6 supervises has one of its own.
 find_service_manager() {
     manager=$(first_of systemctl rc-service service) || manager=init.d
-    if [ "$manager" = init.d ] && ! [ -d "$init_d" ]; then
-        die "no service manager found; wanted systemctl, rc-service or service on PATH ($PATH), or $init_d"
+    if [ "$manager" = init.d ] && ! [ -d "$init_d" ] && ! have sv && ! have s6-svc; then
+        die "no service manager found; wanted systemctl, rc-service, service, sv or s6-svc on PATH ($PATH), or $init_d"
     fi
+}
+
+# supervised SERVICE: prints its folder, if runit or s6 runs it.
+supervised() {
+    for folder in $service_folders; do
+        if [ -d "$folder/$1/supervise" ]; then
+            printf '%s\n' "$folder/$1"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# init_script SERVICE: prints the path of its script; BusyBox init and Buildroot write S50NAME.
+init_script() {
+    script=$init_d/$1
+    set +f
+    for numbered in "$init_d"/S[0-9][0-9]"$1"; do
+        if ! [ -e "$script" ] && [ -e "$numbered" ]; then script=$numbered; fi
+    done
+    set -f
+    printf '%s\n' "$script"
 }
 
 # one_service RUN ACTION SERVICE, with RUN as_user or detached.
 one_service() {
+    if place=$(supervised "$3"); then
+        if ! [ -d "$place/event" ]; then
+            "$1" sv "$2" "$place"
+            return
+        fi
+        case $2 in # s6 has letters: up, down, and a restart that also starts what is down
+            start) "$1" s6-svc -u "$place" ;;
+            stop) "$1" s6-svc -d "$place" ;;
+            restart) "$1" s6-svc -ru "$place" ;;
+        esac
+        return
+    fi
     case $manager in
         systemctl) "$1" systemctl "$2" "$3" ;;
         rc-service) "$1" rc-service "$3" "$2" ;;
-        service) "$1" service "$3" "$2" ;;
-        init.d) "$1" "$init_d/$3" "$2" ;;
+        service)
+            # Debian's knows no S50NAME.
+            case $(init_script "$3") in
+                */S[0-9][0-9]"$3") "$1" "$(init_script "$3")" "$2" ;;
+                *) "$1" service "$3" "$2" ;;
+            esac
+            ;;
+        init.d) "$1" "$(init_script "$3")" "$2" ;;
     esac
 }
 

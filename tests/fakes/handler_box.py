@@ -80,6 +80,7 @@ class HandlerBox:
         self.applets: set[str] = set()
         self.bin.mkdir()
         self.init_d.mkdir()
+        self.services = root / "service"
         shutil.copytree(SOURCE, self.jobs)
         for script in self.jobs.glob("*.sh"):
             script.chmod(0o700)
@@ -93,6 +94,7 @@ class HandlerBox:
             "HOME": str(root),
             "AWS_IOT_JOB_STATE_DIR": str(self.state),
             "JOB_HANDLER_INIT_D": str(self.init_d),
+            "JOB_HANDLER_SERVICE_FOLDERS": f"{root}/nothing {self.services}",
             "JOB_HANDLER_REBOOT_WAIT": "0",
             "JOB_HANDLER_RESTART_WAIT": "0",
             "JOB_HANDLER_SHUTDOWN_TRIES": str(int(DEADLINE)),

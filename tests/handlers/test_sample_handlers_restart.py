@@ -50,6 +50,38 @@ def test_each_service_manager_is_asked_in_its_own_way(box: HandlerBox, manager: 
     assert box.calls() == wanted
 
 
+@pytest.mark.parametrize("beside", ["", "service"])
+@pytest.mark.parametrize("action", ["start", "stop", "restart"])
+def test_a_numbered_init_script_is_found(box: HandlerBox, action: str, beside: str) -> None:
+    """As BusyBox init and Buildroot have them."""
+    if beside:
+        box.fake(beside)
+    box.fake("S50cron", folder=box.init_d)
+    box.fake("S50crond", folder=box.init_d)
+    box.succeed(f"{action}-services.sh", "", "cron")
+    assert box.calls() == [["S50cron", action]]
+
+
+S6 = {"start": "-u", "stop": "-d", "restart": "-ru"}
+
+
+@pytest.mark.parametrize("beside", ["", "service", "systemctl"])
+@pytest.mark.parametrize("action", ["start", "stop", "restart"])
+@pytest.mark.parametrize("supervisor", ["sv", "s6-svc"])
+def test_a_supervised_service_is_its_supervisors_affair(
+    box: HandlerBox, supervisor: str, action: str, beside: str
+) -> None:
+    box.init_d.rmdir()
+    for name in filter(None, (beside, supervisor)):
+        box.fake(name)
+    place = box.services / "cron"
+    (place / "supervise").mkdir(parents=True)
+    if supervisor == "s6-svc":
+        (place / "event").mkdir()
+    box.succeed(f"{action}-services.sh", "", "cron")
+    assert box.calls() == [[supervisor, action if supervisor == "sv" else S6[action], str(place)]]
+
+
 def test_a_failing_service_does_not_keep_the_others_from_being_started(box: HandlerBox) -> None:
     box.fake("systemctl", '[ "$2" = good ]')
     assert "could not start: bad worse" in box.refuse("start-services.sh", "", "bad", "good", "worse")
@@ -58,7 +90,7 @@ def test_a_failing_service_does_not_keep_the_others_from_being_started(box: Hand
 
 def test_without_a_service_manager_the_message_names_what_was_wanted(box: HandlerBox) -> None:
     box.init_d.rmdir()
-    assert "wanted systemctl, rc-service or service" in box.refuse("stop-services.sh", "", "cron")
+    assert "wanted systemctl, rc-service, service, sv or s6-svc" in box.refuse("stop-services.sh", "", "cron")
 
 
 def test_a_path_in_place_of_a_service_is_refused(box: HandlerBox) -> None:
