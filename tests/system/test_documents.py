@@ -220,6 +220,7 @@ PLACES = ("top", "step", "action", "input")
 
 
 @needs_root
+@pytest.mark.usefixtures("reexecuted")
 @pytest.mark.parametrize("key", ["runasuser", "RUNASUSER", "run_as_user"])
 def test_a_command_runs_as_its_user_however_the_key_is_spelled_and_wherever_it_stands(
     shared_rig: Rig, key: str
