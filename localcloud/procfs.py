@@ -38,6 +38,12 @@ def status(pid: int, name: str) -> int:
     return _number(Path(f"/proc/{pid}"), name)
 
 
+def heap_kib(pid: int) -> int:
+    """Resident memory of what the kernel calls [heap], in KiB. Raises OSError when there is no such process."""
+    _, _, found = Path(f"/proc/{pid}/smaps").read_text().partition("[heap]\n")
+    return int(found.partition("\nRss:")[2].split()[0]) if found else 0
+
+
 def state(pid: int) -> str:
     """The letter of its state ("S": it sleeps), "" when there is no such process."""
     text = _read(Path(f"/proc/{pid}/stat"))
