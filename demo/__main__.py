@@ -30,7 +30,6 @@ from toolchains.agent import TARGETS, MissingTarget, agent_command, best_target
 from toolchains.base import ROOT
 
 ABOUT = "Run real AWS IoT jobs, created with the real aws command, against a local AWS IoT."
-THING = "my-thing"
 
 
 def main() -> int:
@@ -39,10 +38,11 @@ def main() -> int:
     interrupts.install()
     screen = Screen(sys.stdout, rows=len(JOBS) + 4)
     try:
-        command = agent_command(options.arch or best_target())
+        target = options.arch or best_target()
+        command = agent_command(target)
         with ExitStack() as stack:
             try:
-                return _show(screen, stack, command, keep=options.keep)
+                return _show(screen, stack, command, f"my-{target}", keep=options.keep)
             finally:
                 interrupts.hold()
                 with screen.step("ending everything"):
@@ -69,12 +69,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _show(screen: Screen, stack: ExitStack, command: list[str], *, keep: bool) -> int:
+def _show(screen: Screen, stack: ExitStack, command: list[str], name: str, *, keep: bool) -> int:
+    """`name`: the thing's. Each target has its own: side by side, two agents of one thing take the other's processes for
+    strays of their job.
+    """
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aws-iot-demo-")))
     with screen.step("starting the local AWS IoT"):
         cloud = stack.enter_context(Cloud(folder=folder))
-    with screen.step(f"making the thing {THING}, its certificate and its policy"):
-        thing = cloud.make_thing(THING, folder / THING)
+    with screen.step(f"making the thing {name}, its certificate and its policy"):
+        thing = cloud.make_thing(name, folder / name)
     # A short grace: Ctrl-C ends the demo soon, also while a handler runs.
     thing.configure(logging={"level": "INFO"}, jobs={"stop-grace-seconds": 1})
     write_handlers(thing.handlers)
