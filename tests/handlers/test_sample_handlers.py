@@ -17,18 +17,6 @@ import pytest
 
 from tests.fakes.handler_box import HANDLERS, OTHER_USER, SOURCE, HandlerBox, tool
 
-
-@pytest.fixture(params=["dash", "busybox"])
-def box(request: pytest.FixtureRequest, tmp_path: Path) -> HandlerBox:
-    return HandlerBox(tmp_path, request.param)
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> HandlerBox:
-    """A box where a tool that is also a BusyBox applet can be missing: dash only."""
-    return HandlerBox(tmp_path, "dash")
-
-
 # --- all of them --------------------------------------------------------------------------------------------
 
 

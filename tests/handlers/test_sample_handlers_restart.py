@@ -21,17 +21,6 @@ from tests.fakes.handler_box import DEADLINE, JOB_ID, OTHER_USER, HandlerBox, le
 AGENT = "aws-iot-device-client"
 
 
-@pytest.fixture(params=["dash", "busybox"])
-def box(request: pytest.FixtureRequest, tmp_path: Path) -> HandlerBox:
-    return HandlerBox(tmp_path, request.param)
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> HandlerBox:
-    """A box where a tool that is also a BusyBox applet can be missing: dash only."""
-    return HandlerBox(tmp_path, "dash")
-
-
 # --- services -----------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ RECOVERY_SECONDS = 100.0
 STORM_SECONDS, STORM = 20.0, 24
 
 anyone, root = ConcurrentScenarios(), ConcurrentScenarios()
+
+
+@contextmanager
+def _wired(target: str, folder: Path, delay: float = 0.0) -> Iterator[tuple[OwnBroker, Wire]]:
+    """A broker that the agent reaches by a wire of its own; `delay`: seconds, each way."""
+    with (
+        OwnBroker(target, folder) as own_broker,
+        Wire(folder) as wire,
+        Relay(own_broker.mosquitto.port, wire.address, delay=delay) as relay,
+    ):
+        own_broker.route_through(relay)
+        yield own_broker, wire
 
 
 def _gated(own_broker: OwnBroker) -> tuple[str, Path]:
@@ -166,12 +179,7 @@ def two_agents_that_are_not_told_why_they_are_thrown_out_meet_less_and_less_ofte
 
 @root.add
 def packets_that_vanish_for_good_are_noticed(target: str, folder: Path) -> None:
-    with (
-        OwnBroker(target, folder) as own_broker,
-        Wire(folder) as wire,
-        Relay(own_broker.mosquitto.port, wire.address) as relay,
-    ):
-        own_broker.route_through(relay)
+    with _wired(target, folder) as (own_broker, wire):
         own_broker.start_online(prefix=wire.prefix)
         job, gate = _gated(own_broker)
         wire.cut()
@@ -183,12 +191,7 @@ def packets_that_vanish_for_good_are_noticed(target: str, folder: Path) -> None:
 
 @root.add
 def an_unplugged_cable_is_survived(target: str, folder: Path) -> None:
-    with (
-        OwnBroker(target, folder) as own_broker,
-        Wire(folder) as wire,
-        Relay(own_broker.mosquitto.port, wire.address) as relay,
-    ):
-        own_broker.route_through(relay)
+    with _wired(target, folder) as (own_broker, wire):
         own_broker.start_online(prefix=wire.prefix)
         job, gate = _gated(own_broker)
         wire.unplug()
@@ -200,12 +203,7 @@ def an_unplugged_cable_is_survived(target: str, folder: Path) -> None:
 
 @root.add
 def a_line_that_loses_30_percent_and_takes_half_a_second_carries_jobs(target: str, folder: Path) -> None:
-    with (
-        OwnBroker(target, folder) as own_broker,
-        Wire(folder) as wire,
-        Relay(own_broker.mosquitto.port, wire.address, delay=0.25) as relay,
-    ):
-        own_broker.route_through(relay)
+    with _wired(target, folder, delay=0.25) as (own_broker, wire):
         # On such a line a ping may well take longer than the 10 s that it has, so it is sent as seldom as usual.
         own_broker.thing.configure(mqtt={**QUICK_MQTT, "keep-alive-seconds": 45})
         wire.lose(0.3)
