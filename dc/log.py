@@ -34,12 +34,10 @@ _KINDS = 32  # different warnings that are remembered
 class Log:
     """`debug`, `info`, `warn`, `error`: each takes the part of the agent that speaks, and the text."""
 
-    verbose = False  # DEBUG lines are written: ask before costly text is made
     later: Callable[[float, Callable[[], None]], object] | None = None  # calls back after so many seconds
 
     def __init__(self, level: str = "INFO") -> None:
         self._least = LEVELS.index(level)
-        self.verbose = level == "DEBUG"
         self._fd = 1
         self._path = ""
         self._size = 0
@@ -69,7 +67,6 @@ class Log:
     def follow(self, config: Config) -> None:
         """Level and place as in `config`. A file is opened anew: its name may have been given to another meanwhile."""
         self._least = LEVELS.index(config.log_level)
-        self.verbose = config.log_level == "DEBUG"
         if config.log_type != "file":
             self.to_stdout()
             return
@@ -78,6 +75,11 @@ class Log:
         except OSError as error:
             self.to_stdout()
             self.warn("log", f"cannot log to {config.log_file}: {error.strerror}; logging to stdout")
+
+    @property
+    def verbose(self) -> bool:
+        """Whether DEBUG lines are written."""
+        return self._least == 0
 
     def enabled(self, level: str) -> bool:
         """Whether a line of `level` would be written: ask before costly text is made."""

@@ -10,19 +10,9 @@ from __future__ import annotations
 HIDDEN = "***"
 
 # A name that has one of these in it has a secret as its value: X-Amz-Signature, AWS_SESSION_TOKEN, "db.password".
-_NAMES = (
-    *("x-amz-", "signature", "credential", "token", "passw", "passphrase", "secret"),
-    *(
-        "api_key",
-        "apikey",
-        "api-key",
-        "access_key",
-        "accesskey",
-        "access-key",
-        "private_key",
-        "privatekey",
-        "private-key",
-    ),
+_NAMES = tuple(
+    "x-amz- signature credential token passw passphrase secret api_key apikey api-key access_key accesskey access-key "
+    "private_key privatekey private-key".split()
 )
 _HEADERS = ("authorization", "cookie")  # the rest of the line is secret
 _SCHEMES = ("bearer ", "basic ")  # what follows one of them at the start of a value, and the first one anywhere
@@ -59,9 +49,9 @@ def _lower(text: str) -> str:
 
 
 def _each_url(text: str, start: str) -> str:
-    done, at = 0, _lower(text).find(start)
-    kept: list[str] = []
     low = _lower(text)
+    kept: list[str] = []
+    done, at = 0, low.find(start)
     while at >= 0:
         head = at + len(start)
         end = head

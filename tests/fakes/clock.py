@@ -73,10 +73,8 @@ class HandedLog(Log):
     """Hands every line to `take(level, text)`."""
 
     def __init__(self, take: Callable[[str, str], None]) -> None:
+        super().__init__("DEBUG")
         self._take = take
-
-    def enabled(self, level: str) -> bool:
-        return True
 
     def write(self, level: str, part: str, text: str) -> None:
         self._take(level, text)

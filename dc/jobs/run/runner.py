@@ -122,7 +122,7 @@ class Runner:
             self.on_progress(chunk)
             return
         left = LOGGED_BYTES - self._logged[stream]
-        if left <= 0 or not self._log.enabled("DEBUG"):
+        if left <= 0 or not self._log.verbose:
             return
         self._logged[stream] += len(chunk)
         *lines, self._unfinished[stream] = (self._unfinished[stream] + chunk[:left]).split(b"\n")

@@ -123,7 +123,7 @@ class _Standing:
     out-of-memory killer.
 
     It inherits both from the thread that forks it, so that no step can fork before they are right. An agent that was
-    given neither, which is nearly every one, pays two short system calls.
+    given neither, which is nearly every one, pays a look at both.
     """
 
     __slots__ = ("_nice", "_oom")
