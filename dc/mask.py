@@ -10,9 +10,10 @@ from __future__ import annotations
 HIDDEN = "***"
 
 # A name that has one of these in it has a secret as its value: X-Amz-Signature, AWS_SESSION_TOKEN, "db.password".
-_NAMES = tuple(
-    "x-amz- signature credential token passw passphrase secret api_key apikey api-key access_key accesskey access-key "
-    "private_key privatekey private-key".split()
+_NAMES = (
+    *("x-amz-", "signature", "credential", "token", "passw", "passphrase", "secret"),
+    *("api_key", "apikey", "api-key", "access_key", "accesskey", "access-key"),
+    *("private_key", "privatekey", "private-key"),
 )
 _HEADERS = ("authorization", "cookie")  # the rest of the line is secret
 _SCHEMES = ("bearer ", "basic ")  # what follows one of them at the start of a value, and the first one anywhere
